@@ -1,3 +1,114 @@
-"""gapless: from a feature definition in Python to predictions that can be recomputed, with nothing in between to keep in step."""
+"""gapless: from a feature definition in Python to predictions that can be recomputed, with nothing in between to keep in step.
+
+The names below load on first use, so importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gapless.errors import GaplessError
+    from gapless.expr import Expr, coalesce, concat, literal, maximum, minimum, null, when
+    from gapless.product import Entity, EventSource, FeatureView, Label, Model, OnDemand, Product
+    from gapless.product import feature_view, on_demand
+    from gapless.product.aggregates import (
+        all,
+        any,
+        count,
+        first,
+        last,
+        last_n,
+        max,
+        mean,
+        min,
+        n_unique,
+        std,
+        sum,
+        var,
+    )
+    from gapless.workspace import Workspace
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "gapless.errors": ["GaplessError"],
+    "gapless.expr": ["Expr", "coalesce", "concat", "literal", "maximum", "minimum", "null", "when"],
+    "gapless.product": [
+        "Entity",
+        "EventSource",
+        "FeatureView",
+        "Label",
+        "Model",
+        "OnDemand",
+        "Product",
+        "feature_view",
+        "on_demand",
+    ],
+    "gapless.product.aggregates": [
+        "all",
+        "any",
+        "count",
+        "first",
+        "last",
+        "last_n",
+        "max",
+        "mean",
+        "min",
+        "n_unique",
+        "std",
+        "sum",
+        "var",
+    ],
+    "gapless.workspace": ["Workspace"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Entity",
+    "EventSource",
+    "Expr",
+    "FeatureView",
+    "GaplessError",
+    "Label",
+    "Model",
+    "OnDemand",
+    "Product",
+    "Workspace",
+    "all",
+    "any",
+    "coalesce",
+    "concat",
+    "count",
+    "feature_view",
+    "first",
+    "last",
+    "last_n",
+    "literal",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "n_unique",
+    "null",
+    "on_demand",
+    "std",
+    "sum",
+    "var",
+    "when",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'gapless' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

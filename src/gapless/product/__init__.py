@@ -1,0 +1,31 @@
+"""What an author writes: entities, sources, views, on-demand features, labels, models, products."""
+
+from gapless.product.aggregates import Aggregate
+from gapless.product.boundary import call_author
+from gapless.product.entity import Entity
+from gapless.product.hashing import definition_hash
+from gapless.product.label import Label
+from gapless.product.loading import load_product
+from gapless.product.model import Model
+from gapless.product.on_demand import BoundOnDemand, OnDemand, on_demand
+from gapless.product.product import Product
+from gapless.product.source import EventSource
+from gapless.product.view import Feature, FeatureView, feature_view
+
+__all__ = [
+    "Aggregate",
+    "BoundOnDemand",
+    "Entity",
+    "EventSource",
+    "Feature",
+    "FeatureView",
+    "Label",
+    "Model",
+    "OnDemand",
+    "Product",
+    "call_author",
+    "definition_hash",
+    "feature_view",
+    "load_product",
+    "on_demand",
+]

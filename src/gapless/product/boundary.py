@@ -1,0 +1,43 @@
+"""The one place where the author's own functions are called."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gapless.errors import GaplessError, Site, UserCodeError
+
+__all__ = ["call_author", "site_of"]
+
+_PACKAGE = str(Path(__file__).resolve().parents[1])
+
+
+def site_of(function: Callable[..., Any]) -> Site | None:
+    """Where a function was written; None for one without Python code."""
+    code = getattr(function, "__code__", None)
+    return Site(code.co_filename, code.co_firstlineno) if code else None
+
+
+def call_author(what: str, function: Callable[..., Any], *args: Any) -> Any:
+    """The function's result; anything it raises becomes a UserCodeError that names the author's line.
+
+    Errors of gapless pass through: they name the line already.
+    """
+    try:
+        return function(*args)
+    except GaplessError:
+        raise
+    except Exception as error:
+        raise UserCodeError(
+            f"{what} raised {type(error).__name__}",
+            seen=str(error),
+            next_step="mend the line named above; the original error follows in the traceback",
+            where=_author_line(error) or site_of(function),
+        ) from error
+
+
+def _author_line(error: BaseException) -> Site | None:
+    lines = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((_PACKAGE, "<"))]
+    return Site(lines[-1].filename, lines[-1].lineno or 0) if lines else None
