@@ -1,0 +1,21 @@
+"""Point-in-time features of requests, out of core."""
+
+from __future__ import annotations
+
+from gapless.features.compute import Limits, compute, one_batch
+from gapless.features.plan import Group, plan_groups
+from gapless.features.requests import checked_requests
+from gapless.features.sources import SourceReader, StoreSources, TableSources, source_table
+
+__all__ = [
+    "Group",
+    "Limits",
+    "SourceReader",
+    "StoreSources",
+    "TableSources",
+    "checked_requests",
+    "compute",
+    "one_batch",
+    "plan_groups",
+    "source_table",
+]

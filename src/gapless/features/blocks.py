@@ -1,0 +1,257 @@
+"""Events of one group as plain arrays: read, cut to what the requests can see, and dealt into buckets by key.
+
+    reader ─ batches ─► encode ─► Block(key, time, known, inputs) ─┬─ in memory ──────► bucket b of B
+                                                                   └─ over budget ► IPC files, one a bucket
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from gapless.arrow import KNOWN_AT, KeyCodes, to_numpy
+from gapless.expr import compile_columns
+from gapless.features.keys import KeyIndex
+from gapless.features.plan import Group
+from gapless.schema import Type
+from gapless.windows import Events, Input, time_order
+
+__all__ = ["Block", "Buckets", "Encoder", "sorted_events"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some events in source order. `known` None: known as it happened plus the source's delay. `valid` None: all are."""
+
+    key: npt.NDArray[np.int32]
+    time: npt.NDArray[np.int64]
+    known: npt.NDArray[np.int64] | None
+    values: tuple[Array, ...]
+    valid: tuple[npt.NDArray[np.bool_] | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    @property
+    def nbytes(self) -> int:
+        arrays = [self.key, self.time, self.known, *self.values, *self.valid]
+        return sum(array.nbytes for array in arrays if array is not None)
+
+    def take(self, rows: Array | slice) -> Block:
+        """The same columns at other rows."""
+        return Block(
+            self.key[rows],
+            self.time[rows],
+            None if self.known is None else self.known[rows],
+            tuple(v[rows] for v in self.values),
+            tuple(None if v is None else v[rows] for v in self.valid),
+        )
+
+
+class Encoder:
+    """Turns batches of a source into Blocks; remembers the texts behind the codes of string inputs."""
+
+    def __init__(self, group: Group, keys: KeyIndex) -> None:
+        self._group = group
+        self._keys = keys
+        self._program = compile_columns(group.expressions) if group.expressions else None
+        self.texts = {
+            i: KeyCodes()
+            for i, plan in enumerate(group.inputs)
+            if plan.value is not None and plan.value.type is Type.STRING
+        }
+
+    def encode(self, batch: pa.RecordBatch) -> Block:
+        """The events of the batch whose key a request has."""
+        key = self._keys.find([batch.column(column) for _, column in self._group.keys])
+        rows = np.flatnonzero(key >= 0)
+        if len(rows) < len(batch):
+            batch, key = batch.take(pa.array(rows)), key[rows]
+        time, _ = to_numpy(batch.column(self._group.source.event_time))
+        known, _ = to_numpy(batch.column(KNOWN_AT))
+        as_usual = bool(np.array_equal(known, time + self._group.source.delay_us))
+        values, valid = self._inputs(batch)
+        return Block(key.astype(np.int32), time, None if as_usual else known, values, valid)
+
+    def _inputs(self, batch: pa.RecordBatch) -> tuple[tuple[Array, ...], tuple[npt.NDArray[np.bool_] | None, ...]]:
+        if self._program is None:
+            return (), ()
+        computed = self._program(batch)
+        columns = {name: computed.column(i) for i, name in enumerate(computed.schema.names)}
+        pairs = [self._input(i, columns, len(batch)) for i in range(len(self._group.inputs))]
+        return tuple(v for v, _ in pairs), tuple(None if ok is None or ok.all() else ok for _, ok in pairs)
+
+    def _input(
+        self, i: int, columns: dict[str, pa.Array], rows: int
+    ) -> tuple[Array, npt.NDArray[np.bool_] | None]:
+        value, where = columns.get(f"value{i}"), columns.get(f"where{i}")
+        if value is None:
+            values, valid = np.zeros(rows), None
+        elif i in self.texts:
+            values = self.texts[i].encode([value])
+            valid = values >= 0
+        else:
+            values, valid = to_numpy(value)
+            values = values.astype(np.float64) if values.dtype == np.bool_ else values
+        if where is None:
+            return values, valid
+        kept, known = to_numpy(where)
+        kept = kept & known
+        return values, kept if valid is None else kept & valid
+
+
+class Buckets:
+    """Blocks dealt by key: all events of one key are in one bucket.
+
+    Parameters:
+        memory_bytes — above this the blocks move to files under `scratch`.
+        scratch — an existing folder for them; None: the system's.
+    """
+
+    SPILLED = 64
+
+    def __init__(self, *, memory_bytes: int, scratch: Path | None) -> None:
+        self._budget = memory_bytes
+        self._scratch = scratch
+        self._blocks: list[Block] = []
+        self._held = 0
+        self._folder: Path | None = None
+        self._writers: dict[int, pa.RecordBatchFileWriter] = {}
+
+    def add(self, block: Block) -> None:
+        """Keep a block."""
+        if not len(block):
+            return
+        self._blocks.append(block)
+        self._held += block.nbytes
+        if self._held > self._budget:
+            self._spill()
+
+    def deal(self, count: int) -> Iterator[tuple[int, int, list[Block]]]:
+        """(bucket, of how many, its blocks in source order); `count` holds where nothing was spilled."""
+        if self._folder is None:
+            count = max(count, 1)
+            for bucket in range(count):
+                yield bucket, count, [_of_bucket(block, bucket, count) for block in self._blocks]
+            return
+        self._spill()
+        self._close_writers()
+        for bucket in range(self.SPILLED):
+            yield bucket, self.SPILLED, list(_read_blocks(self._folder / f"{bucket}.arrow"))
+
+    @property
+    def held_bytes(self) -> int:
+        return self._held
+
+    def close(self) -> None:
+        """Removes the files."""
+        self._close_writers()
+        self._blocks.clear()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _spill(self) -> None:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="features-", dir=self._scratch))
+        for block in self._blocks:
+            for bucket in range(self.SPILLED):
+                self._write(bucket, _of_bucket(block, bucket, self.SPILLED))
+        self._blocks.clear()
+        self._held = 0
+
+    def _write(self, bucket: int, block: Block) -> None:
+        if not len(block):
+            return
+        batch = _to_batch(block)
+        if bucket not in self._writers:
+            assert self._folder is not None
+            self._writers[bucket] = pa.ipc.new_file(self._folder / f"{bucket}.arrow", batch.schema)
+        self._writers[bucket].write_batch(batch)
+
+    def _close_writers(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+
+def _of_bucket(block: Block, bucket: int, count: int) -> Block:
+    return block if count == 1 else block.take(np.flatnonzero(block.key % count == bucket))
+
+
+_NO_KNOWN = np.iinfo(np.int64).min
+
+
+def _to_batch(block: Block) -> pa.RecordBatch:
+    known = np.full(len(block), _NO_KNOWN) if block.known is None else block.known
+    columns: dict[str, Array] = {"key": block.key, "time": block.time, "known": known}
+    for i, (values, valid) in enumerate(zip(block.values, block.valid, strict=True)):
+        columns[f"value{i}"] = values
+        columns[f"valid{i}"] = np.ones(len(block), np.uint8) if valid is None else valid.view(np.uint8)
+    return pa.RecordBatch.from_pydict({name: pa.array(array) for name, array in columns.items()})
+
+
+def _read_blocks(file: Path) -> Iterable[Block]:
+    if not file.exists():
+        return
+    with pa.memory_map(str(file)) as source, pa.ipc.open_file(source) as reader:
+        for i in range(reader.num_record_batches):
+            yield _from_batch(reader.get_batch(i))
+
+
+def _from_batch(batch: pa.RecordBatch) -> Block:
+    columns = {name: batch.column(name).to_numpy() for name in batch.schema.names}
+    known = columns["known"]
+    inputs = range((len(columns) - 3) // 2)
+    return Block(
+        columns["key"],
+        columns["time"],
+        None if known[0] == _NO_KNOWN else known,
+        tuple(columns[f"value{i}"] for i in inputs),
+        tuple(columns[f"valid{i}"].view(np.bool_) for i in inputs),
+    )
+
+
+def sorted_events(blocks: Sequence[Block], delay_us: int, inputs: int) -> Events:
+    """The blocks of a bucket as one set of events, ordered by (key, event_time, known_at, place in the source)."""
+    key = _joined([b.key for b in blocks], np.int32).astype(np.int64)
+    time = _joined([b.time for b in blocks], np.int64)
+    known = _known(blocks, time, delay_us)
+    order = time_order(key, time, time if known is None else known)
+    visible = time + max(1, delay_us) if known is None else np.maximum(time + 1, known)
+    return Events(
+        key[order],
+        time[order],
+        visible[order],
+        tuple(_input(blocks, i, order) for i in range(inputs)),
+    )
+
+
+def _known(blocks: Sequence[Block], time: Array, delay_us: int) -> Array | None:
+    if all(block.known is None for block in blocks):
+        return None
+    parts = [b.time + delay_us if b.known is None else b.known for b in blocks]
+    return _joined(parts, np.int64)
+
+
+def _input(blocks: Sequence[Block], i: int, order: Array) -> Input:
+    values = _joined([b.values[i] for b in blocks], np.float64)[order]
+    if all(b.valid[i] is None for b in blocks):
+        return Input(values, np.ones(len(order), np.bool_))
+    valid = [np.ones(len(b), np.bool_) if (ok := b.valid[i]) is None else ok for b in blocks]
+    return Input(values, _joined(valid, np.bool_)[order])
+
+
+def _joined(parts: Sequence[Array], empty: Any) -> Array:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.zeros(0, empty)

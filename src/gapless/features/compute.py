@@ -1,0 +1,228 @@
+"""Every feature of every request as of the request's own time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from gapless.arrow import ARROW_TYPES, KNOWN_AT, plain, to_numpy
+from gapless.errors import InputError
+from gapless.expr import compile_columns
+from gapless.features.blocks import Buckets, Encoder, sorted_events
+from gapless.features.keys import KeyIndex
+from gapless.features.plan import Group, plan_groups
+from gapless.features.requests import checked_requests
+from gapless.features.sources import SourceReader
+from gapless.product import Model
+from gapless.schema import Type
+from gapless.windows import Column, Queries, aggregate, time_order
+
+__all__ = ["Limits", "compute", "one_batch"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is held at once.
+
+    Parameters:
+        chunk_bytes — of results; requests are answered in chunks of about that size.
+        bucket_bytes — of events or results that the kernel sees at once.
+        events_bytes — of events kept in memory; above it they are dealt into files.
+        scratch — the folder for those files; None: the system's.
+    """
+
+    chunk_bytes: int = 512 << 20
+    bucket_bytes: int = 64 << 20
+    events_bytes: int = 1 << 30
+    scratch: Path | None = None
+
+    def chunk_rows(self, columns: int) -> int:
+        """Requests per chunk."""
+        return max(self.chunk_bytes // (9 * max(columns, 1)), 1 << 14)
+
+
+def compute(
+    model: Model,
+    requests: pa.Table | pa.RecordBatchReader,
+    sources: SourceReader,
+    *,
+    known_by_us: int | None = None,
+    limits: Limits = Limits(),
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The columns of the requests, then every feature, computed as of each request's event time.
+
+    A feature sees an event where event_time < t and known_at <= t (and known_at <= known_by_us, where given).
+
+    Parameters:
+        requests — has the columns of the model's requests; others are refused by nobody and left out.
+        sources — where events are read from, once for each (source, key) and chunk of requests.
+        progress — called with the number of requests done.
+
+    Returns: batches in the order of the requests; a float, bool, string or timestamp column `view__feature_window` for
+        each feature, ordered by name after the columns of the request.
+
+    Raises: InputError for requests with a missing or wrong column, or a null time.
+
+    Guarantees: deterministic to the bit whatever the chunks and buckets; the requests may come in any order.
+
+    Cost: linear in events and requests where both come nearly in time order; memory bounded by `limits`.
+    """
+    groups = plan_groups(model.views)
+    done = 0
+    for chunk in _chunks(checked_requests(model.requests, requests), limits.chunk_rows(len(model.outputs))):
+        yield _answer(model, groups, chunk, sources, known_by_us, limits)
+        done += chunk.num_rows
+        if progress is not None:
+            progress(done)
+
+
+def _chunks(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    held: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        while count + batch.num_rows >= rows:
+            head = batch.slice(0, rows - count)
+            yield _one([*held, head])
+            batch = batch.slice(rows - count)
+            held, count = [], 0
+        held.append(batch)
+        count += batch.num_rows
+    if count:
+        yield _one(held)
+
+
+def _one(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+
+
+def _answer(
+    model: Model,
+    groups: Sequence[Group],
+    chunk: pa.RecordBatch,
+    sources: SourceReader,
+    known_by_us: int | None,
+    limits: Limits,
+) -> pa.RecordBatch:
+    columns: dict[str, pa.Array] = {name: chunk.column(name) for name in chunk.schema.names}
+    own = list(columns)
+    at, _ = to_numpy(columns[model.requests.event_time])
+    for group in groups:
+        columns |= _group_columns(group, chunk, at, sources, known_by_us, limits, model.outputs)
+    for part in model.on_demands:
+        computed = compile_columns(part.expressions)(pa.RecordBatch.from_pydict(columns))
+        columns |= dict(zip(computed.schema.names, computed.columns, strict=True))
+    return pa.RecordBatch.from_pydict({name: columns[name] for name in [*own, *model.outputs]})
+
+
+def _group_columns(
+    group: Group,
+    chunk: pa.RecordBatch,
+    at: Array,
+    sources: SourceReader,
+    known_by_us: int | None,
+    limits: Limits,
+    types: dict[str, Type],
+) -> dict[str, pa.Array]:
+    keys = KeyIndex([chunk.column(key) for key, _ in group.keys])
+    encoder = Encoder(group, keys)
+    buckets = Buckets(memory_bytes=limits.events_bytes, scratch=limits.scratch)
+    try:
+        for batch in _visible(group, at, sources, known_by_us):
+            buckets.add(encoder.encode(batch))
+        results = _Results(group, len(at))
+        held = max(buckets.held_bytes, results.nbytes)
+        for bucket, count, blocks in buckets.deal(-(-held // limits.bucket_bytes)):
+            rows = np.flatnonzero(keys.codes % count == bucket) if count > 1 else np.arange(len(at))
+            rows = rows[time_order(keys.codes[rows], at[rows], at[rows])]
+            events = sorted_events(blocks, group.source.delay_us, len(group.inputs))
+            queries = Queries(keys.codes[rows], at[rows])
+            results.put(rows, aggregate(events, queries, [spec for spec, _ in group.specs]))
+    finally:
+        buckets.close()
+    return results.to_arrow(types, encoder)
+
+
+def _visible(
+    group: Group, at: Array, sources: SourceReader, known_by_us: int | None
+) -> Iterator[pa.RecordBatch]:
+    if not len(at):
+        return
+    start = group.start_us(int(at.min()))
+    reader = sources.read(group.source, sorted(group.columns), start_us=start, end_us=int(at.max()))
+    for batch in reader:
+        if known_by_us is not None:
+            known, _ = to_numpy(batch.column(KNOWN_AT))
+            batch = batch.filter(pa.array(known <= known_by_us))
+        if batch.num_rows:
+            yield batch
+
+
+class _Results:
+    """The outputs of a group for one chunk of requests, filled bucket by bucket."""
+
+    def __init__(self, group: Group, rows: int) -> None:
+        self._group = group
+        self._rows = rows
+        self._values: dict[str, Array] = {}
+        self._valid: dict[str, Array] = {}
+
+    @property
+    def nbytes(self) -> int:
+        return self._rows * 9 * len(self._group.output_columns)
+
+    def put(self, rows: Array, computed: Sequence[tuple[Column, ...]]) -> None:
+        for (_, names), columns in zip(self._group.specs, computed, strict=True):
+            for name, column in zip(names, columns, strict=True):
+                if name not in self._values:
+                    self._values[name] = np.zeros(self._rows, column.values.dtype)
+                    self._valid[name] = np.zeros(self._rows, np.bool_)
+                self._values[name][rows] = column.values
+                self._valid[name][rows] = column.valid
+
+    def to_arrow(self, types: dict[str, Type], encoder: Encoder) -> dict[str, pa.Array]:
+        out = {}
+        for spec, names in self._group.specs:
+            texts = None if spec.input is None else encoder.texts.get(spec.input)
+            for name in names:
+                values, valid = self._values.pop(name), self._valid.pop(name)
+                if types[name] is Type.STRING:
+                    assert texts is not None
+                    out[name] = _texts(values, valid, texts.values)
+                else:
+                    out[name] = _column(types[name], values, valid)
+        return out
+
+
+def _column(kind: Type, values: Array, valid: Array) -> pa.Array:
+    """An Arrow column around the same memory, where the type allows."""
+    if kind is Type.BOOL:
+        return pa.array(values.astype(np.bool_), mask=~valid)
+    wide = np.ascontiguousarray(values, np.float64 if kind is Type.FLOAT else np.int64)
+    bitmap = None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pa.Array.from_buffers(ARROW_TYPES[kind], len(wide), [bitmap, pa.py_buffer(wide)])
+
+
+def _texts(codes: Array, valid: Array, texts: Sequence[str]) -> pa.Array:
+    if not texts:
+        return pa.nulls(len(codes), pa.string())
+    return plain(pa.array(list(texts), pa.string()).take(pa.array(codes.astype(np.int64), mask=~valid)))
+
+
+def one_batch(batches: Iterator[pa.RecordBatch]) -> pa.Table:
+    """All of it as one table, for what fits in memory.
+
+    Raises: InputError where there is no request at all.
+    """
+    held = list(batches)
+    if not held:
+        raise InputError("there are no requests", seen="0 rows", allowed="at least one", next_step="check the file")
+    return pa.Table.from_batches(held)
