@@ -1,0 +1,43 @@
+# `make` lists the targets. Everything runs in .venv, which `make setup` builds from constraints.txt.
+
+BOOT ?= python3
+PY := .venv/bin/python
+NAME ?=
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt bench docs lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## build .venv from the pins in constraints.txt; does nothing when it is current
+	@$(BOOT) scripts/setup.py
+
+demo: setup ## run the flights example from raw files to recomputed predictions
+	@$(PY) examples/flights/demo.py $(ARGS)
+
+test: check ## what CI runs: linters, types, every test and every example in the documentation
+	@$(PY) -m pytest -q -n 2 --hypothesis-profile=ci $(ARGS)
+
+check: setup ## linters and types only
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(PY) -m mypy
+
+fmt: setup ## format the code and mend what the linter can
+	@$(PY) -m ruff check --fix
+	@$(PY) -m ruff format
+
+bench: setup ## run a benchmark: make bench NAME=startup ARGS=--json
+	@$(PY) -m bench $(NAME) $(ARGS)
+
+docs: setup ## write the generated pages of docs/ anew
+	@$(PY) scripts/docs.py
+
+lock: setup ## resolve the floors in pyproject.toml into constraints.txt
+	@$(PY) scripts/lock.py $(ARGS)
+
+clean: ## remove .venv, caches and what the example wrote
+	rm -rf .venv .cache .gapless .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist site
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
