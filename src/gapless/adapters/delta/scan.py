@@ -1,0 +1,108 @@
+"""Streaming the rows of one version: what cannot match is skipped by file and row group, the rest filtered exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gapless.adapters.delta.failures import unreadable
+from gapless.adapters.delta.log import DataFile
+from gapless.ports.offline import TextRange, TimeRange
+
+__all__ = ["scan", "to_us"]
+
+Range = TimeRange | TextRange
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BATCH_ROWS = 131_072
+_BUFFER_BYTES = 1 << 20  # a column is read page by page, so that a huge row group needs no huge memory
+
+
+def scan(
+    files: Sequence[DataFile], schema: pa.Schema, *, columns: Sequence[str], within: Range | None
+) -> pa.RecordBatchReader:
+    """`columns` of the rows in `within`, in the order of `files`."""
+    wanted = pa.schema([schema.field(name) for name in columns])
+    return pa.RecordBatchReader.from_batches(wanted, _batches(files, schema, wanted, within))
+
+
+def _batches(
+    files: Sequence[DataFile], schema: pa.Schema, wanted: pa.Schema, within: Range | None
+) -> Iterator[pa.RecordBatch]:
+    read = wanted
+    if within is not None and within.column not in wanted.names:
+        read = wanted.append(schema.field(within.column))
+    for file in files:
+        if within is None or within.column not in file.ranges or _may_overlap(within, *file.ranges[within.column]):
+            for batch in _file_batches(file.path, read, within):
+                yield batch.select(wanted.names)
+
+
+def _file_batches(path: Path, read: pa.Schema, within: Range | None) -> Iterator[pa.RecordBatch]:
+    try:
+        with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
+            groups = _row_groups(file.metadata, within)
+            for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=read.names):
+                kept = _filtered(_as(batch, read), within)
+                if kept.num_rows:
+                    yield kept
+    except (OSError, pa.ArrowException) as problem:
+        raise unreadable(problem, path) from problem
+
+
+def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    ordered = batch.select(schema.names)
+    return ordered if ordered.schema.equals(schema) else ordered.cast(schema)
+
+
+def _row_groups(footer: pq.FileMetaData, within: Range | None) -> list[int]:
+    every = range(footer.num_row_groups)
+    if within is None:
+        return list(every)
+    position = footer.schema.names.index(within.column)
+    return [group for group in every if _group_may_overlap(footer.row_group(group).column(position).statistics, within)]
+
+
+def _group_may_overlap(statistics: pq.Statistics | None, within: Range) -> bool:
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return _may_overlap(within, statistics.min, statistics.max)
+
+
+def _may_overlap(within: Range, low: Any, high: Any) -> bool:
+    if isinstance(within, TextRange):
+        return bool(low.encode() <= within.last.encode() and within.first.encode() <= high.encode())
+    starts_before = within.end_us is None or to_us(low) < within.end_us
+    return starts_before and (within.start_us is None or to_us(high) >= within.start_us)
+
+
+def to_us(value: Any) -> Any:
+    """Microseconds of a datetime; anything else as it is."""
+    return (value - _EPOCH) // timedelta(microseconds=1) if isinstance(value, datetime) else value
+
+
+def _filtered(batch: pa.RecordBatch, within: Range | None) -> pa.RecordBatch:
+    if within is None:
+        return batch
+    column = batch.column(within.column)
+    conditions = [pc.is_valid(column)]
+    if isinstance(within, TextRange):
+        # as bytes: UTF-8 order is code point order, whatever a locale thinks
+        raw = column.cast(pa.binary())
+        conditions += [pc.greater_equal(raw, within.first.encode()), pc.less_equal(raw, within.last.encode())]
+    else:
+        instants = column.view(pa.int64()) if pa.types.is_timestamp(column.type) else column
+        if within.start_us is not None:
+            conditions.append(pc.greater_equal(instants, within.start_us))
+        if within.end_us is not None:
+            conditions.append(pc.less(instants, within.end_us))
+    mask = conditions[0]
+    for condition in conditions[1:]:
+        mask = pc.and_kleene(mask, condition)
+    return batch.filter(mask)

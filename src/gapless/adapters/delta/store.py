@@ -1,0 +1,288 @@
+"""DeltaStore: the OfflineStore port on local Delta tables.
+
+An append, step by step; a crash after any of them leaves the table as it was, or whole:
+
+    lock ─ settle what a dead writer left ─ batch there already? ─ note ─ write Parquet ─ fsync files, folder
+         ─ commit (one log entry) ─ fsync entry, log folder ─ remove the note ─ unlock
+
+deltalake makes no fsync of its own, so rows are written and synced here and deltalake only commits their names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from gapless.adapters.delta.failures import storage_error
+from gapless.adapters.delta.files import FileWriter, Sizes, add_action
+from gapless.adapters.delta.journal import Disk, Intent, Journal
+from gapless.adapters.delta.log import (
+    arrow_schema,
+    batch_transaction,
+    commit,
+    data_files,
+    open_table,
+    rows_committed,
+)
+from gapless.adapters.delta.scan import scan, to_us
+from gapless.errors import CorruptData, InputError, NotFound, SettingsError, UnknownName, closest
+from gapless.ports.offline import Commit, TableStats, TextRange, TimeRange
+
+__all__ = ["APPEND_POINTS", "DeltaStore"]
+
+APPEND_POINTS = ("locked", "noted", "writing", "written", "synced", "committed", "durable", "settled")
+"""Where `fault(point, table)` is called during an append, in order."""
+
+_CHECKPOINT_EVERY = 100
+_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]*")
+
+
+def _no_fault(point: str, table: str) -> None:
+    """Nothing goes wrong."""
+
+
+class DeltaStore:
+    """Tables under one folder: `<root>/sources/departures` and so on.
+
+    Parameters:
+        root — the folder; made at the first append.
+        sizes — rows per file and per row group.
+        fault — called at each of APPEND_POINTS; a test raises or kills the process there.
+        fsync — what makes a file descriptor durable.
+
+    Guarantees: one writer per table at a time across processes and threads (flock); readers never wait and see whole
+        versions only. A process that dies at any point loses nothing that was acknowledged; the next append to the
+        table removes what it left behind.
+
+    Cost: memory of about two row groups, whatever the size of the table or of the batch.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        sizes: Sizes = Sizes(),  # noqa: B008  frozen
+        fault: Callable[[str, str], None] = _no_fault,
+        fsync: Callable[[int], None] = os.fsync,
+    ) -> None:
+        self._root = _local(root)
+        self._sizes = sizes
+        self._fault = fault
+        self._disk = Disk(fsync)
+
+    def append(
+        self, table: str, batches: pa.RecordBatchReader, *, batch_id: str, offset_column: str | None = None
+    ) -> Commit:
+        path = self._path(table)
+        journal = Journal(path, self._disk)
+        try:
+            with journal.exclusive():
+                self._fault("locked", table)
+                return self._append(table, path, journal, batches, batch_id, offset_column)
+        except (PermissionError, NotADirectoryError, FileExistsError) as problem:
+            raise storage_error(problem, path, "write to the store") from problem
+
+    def read(
+        self,
+        table: str,
+        *,
+        columns: Sequence[str] | None = None,
+        version: int | None = None,
+        within: TimeRange | TextRange | None = None,
+    ) -> pa.RecordBatchReader:
+        handle = self._existing(table, version)
+        schema = arrow_schema(handle)
+        names = schema.names if columns is None else list(columns)
+        for name in [*names, *([within.column] if within else [])]:
+            if name not in schema.names:
+                raise UnknownName(f"column of table {table!r}", name, schema.names, where=str(self._path(table)))
+        return scan(data_files(handle, self._path(table)), schema, columns=names, within=within)
+
+    def version(self, table: str) -> int | None:
+        handle = self._open(table)
+        return None if handle is None else handle.version()
+
+    def has_batch(self, table: str, batch_id: str) -> bool:
+        handle = self._open(table)
+        return handle is not None and handle.transaction_version(batch_transaction(batch_id)) is not None
+
+    def tables(self) -> list[str]:
+        logs = self._root.glob("**/_delta_log")
+        return sorted(str(log.parent.relative_to(self._root)) for log in logs if any(log.glob("*.json")))
+
+    def stats(self, table: str, *, version: int | None = None) -> TableStats:
+        handle = self._existing(table, version)
+        files = data_files(handle, self._path(table))
+        shared = set.intersection(*(set(file.ranges) for file in files)) if files else set()
+        return TableStats(
+            rows=sum(file.rows for file in files),
+            bytes=sum(file.size for file in files),
+            files=len(files),
+            ranges={
+                name: (min(to_us(f.ranges[name][0]) for f in files), max(to_us(f.ranges[name][1]) for f in files))
+                for name in sorted(shared)
+            },
+        )
+
+    def _path(self, table: str) -> Path:
+        parts = table.split("/")
+        if all(_SEGMENT.fullmatch(part) and ".." not in part for part in parts):
+            return self._root.joinpath(*parts)
+        raise InputError(
+            "not a table's name",
+            seen=table,
+            allowed="a relative path of letters, digits, and . _ = - that does not start with . or _",
+            next_step="name it like sources/departures",
+        )
+
+    def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
+        path = self._path(table)
+        try:
+            return open_table(path, version)
+        except CorruptData:
+            journal = Journal(path, self._disk)
+            if not journal.unsettled():
+                raise
+            with journal.exclusive():  # power was lost inside a commit that nobody was told of: undo it
+                return open_table(path, version)
+
+    def _existing(self, table: str, version: int | None) -> DeltaTable:
+        handle = self._open(table, version)
+        if handle is not None:
+            return handle
+        newest = self.version(table)
+        if newest is not None:
+            raise NotFound(
+                "no such version",
+                where=table,
+                seen=version,
+                allowed=f"0 to {newest}",
+                next_step="name a version in that range",
+            )
+        known = self.tables()
+        guess = closest(table, known)
+        raise NotFound(
+            "no such table",
+            seen=table,
+            allowed=", ".join(known) or "(the store is empty)",
+            next_step=f"did you mean {guess!r}?" if guess else "ingest into it first",
+        )
+
+    def _append(
+        self, table: str, path: Path, journal: Journal, batches: pa.RecordBatchReader, batch_id: str,
+        offset_column: str | None,
+    ) -> Commit:  # fmt: skip
+        handle = open_table(path)
+        if handle is not None and handle.transaction_version(batch_transaction(batch_id)) is not None:
+            return Commit(table, handle.version(), 0, repeated=True)
+        schema = _plain_schema(batches.schema, offset_column)
+        if handle is not None:
+            _check_same_columns(schema, arrow_schema(handle), path)
+        intent = Intent(uuid.uuid4().hex, 0 if handle is None else handle.version() + 1)
+        before = rows_committed(handle)
+        writer = FileWriter(path, schema, intent.token, before, offset_column, self._sizes)
+        try:
+            journal.begin(intent)
+            self._fault("noted", table)
+            self._write(table, writer, batches)
+            actions = [add_action(file) for file in writer.paths]
+            journal.begin(replace(intent, files=tuple(file.name for file in writer.paths)))
+            self._fault("synced", table)
+            version = commit(
+                path, handle, actions, schema,
+                batch_id=batch_id, rows=writer.rows, total_rows=before + writer.rows, token=intent.token,
+            )  # fmt: skip
+            self._fault("committed", table)
+        except BaseException as problem:
+            writer.abandon()
+            if not journal.settle():  # an error whose commit went through all the same is not an error
+                if isinstance(problem, OSError) and type(problem) is OSError:
+                    raise storage_error(problem, path, "write to the table") from problem
+                raise
+            if not isinstance(problem, Exception):
+                raise
+            return Commit(table, intent.version, writer.rows, repeated=False)
+        self._make_durable(table, path, journal, version)
+        return Commit(table, version, writer.rows, repeated=False)
+
+    def _write(self, table: str, writer: FileWriter, batches: pa.RecordBatchReader) -> None:
+        for batch in batches:
+            writer.write(_plain_batch(batch))
+            self._fault("writing", table)
+        writer.close()
+        self._fault("written", table)
+        for path in writer.paths:
+            self._disk.sync(path)
+        self._disk.sync(writer.folder)
+
+    def _make_durable(self, table: str, path: Path, journal: Journal, version: int) -> None:
+        self._disk.sync(path)  # the name of a new _delta_log
+        journal.settle()
+        self._fault("durable", table)
+        if version % _CHECKPOINT_EVERY == _CHECKPOINT_EVERY - 1:
+            self._checkpoint(path)
+        self._fault("settled", table)
+
+    def _checkpoint(self, path: Path) -> None:
+        """Opening stays fast; the log itself is complete without it."""
+        handle = open_table(path)
+        assert handle is not None
+        log = path / "_delta_log"
+        try:
+            handle.create_checkpoint()
+        except DeltaError as problem:
+            raise storage_error(problem, log, "write a checkpoint of the log (the rows are in)") from problem
+        for file in [*log.glob(f"{handle.version():020d}*.parquet"), log / "_last_checkpoint", log]:
+            self._disk.sync(file)
+
+
+def _local(root: str | Path) -> Path:
+    text = str(root).removeprefix("file://")
+    if "://" in text:
+        raise SettingsError(
+            "this offline store keeps its tables in a local folder",
+            seen=text,
+            allowed="a path, or file:///…",
+            next_step="mount the bucket as a folder, or keep the store local",
+        )
+    return Path(text).absolute()
+
+
+def _plain_schema(schema: pa.Schema, offset_column: str | None) -> pa.Schema:
+    fields = [pa.field(field.name, _plain_type(field.type)) for field in schema]
+    return pa.schema([*fields, pa.field(offset_column, pa.int64())] if offset_column else fields)
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    return kind
+
+
+def _plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    schema = _plain_schema(batch.schema, None)
+    return batch if batch.schema.equals(schema) else batch.cast(schema)
+
+
+def _check_same_columns(new: pa.Schema, old: pa.Schema, path: Path) -> None:
+    if new.equals(old):
+        return
+    added = [f"+{field.name} {field.type}" for field in new if field not in old]
+    removed = [f"-{field.name} {field.type}" for field in old if field not in new]
+    raise InputError(
+        "the columns differ from those of the table",
+        where=str(path),
+        seen=", ".join([*added, *removed]) or "another order: " + ", ".join(new.names),
+        allowed=", ".join(f"{field.name} {field.type}" for field in old),
+        next_step="keep the columns as they are, or write to a table of another name",
+    )

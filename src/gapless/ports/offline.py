@@ -1,0 +1,109 @@
+"""The offline store: append-only tables of Arrow rows with versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+__all__ = ["Commit", "OfflineStore", "TableStats", "TextRange", "TimeRange"]
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What an append did. `repeated`: this batch was there already and nothing was written."""
+
+    table: str
+    version: int
+    rows: int
+    repeated: bool
+
+
+@dataclass(frozen=True)
+class TimeRange:
+    """Rows whose `column` (timestamp or integer) is in [start_us, end_us); None is an open end. Null is outside."""
+
+    column: str
+    start_us: int | None = None
+    end_us: int | None = None
+
+
+@dataclass(frozen=True)
+class TextRange:
+    """Rows whose string `column` is in [first, last], both included, ordered by UTF-8 bytes. Null is outside."""
+
+    column: str
+    first: str
+    last: str
+
+
+@dataclass(frozen=True)
+class TableStats:
+    """Counts of a table at one version. `ranges` has (min, max) of the columns for which the store knows both."""
+
+    rows: int
+    bytes: int
+    files: int
+    ranges: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+class OfflineStore(Protocol):
+    """Append-only, versioned tables.
+
+    A table's name is a relative path such as `sources/departures`. Versions count up from 0 and never change.
+
+    Raises, from every method: StorageError (disk full, no permission), CorruptData (bytes that cannot be read back),
+    InputError (a table with features that cannot be read right, named in the message).
+    """
+
+    def append(
+        self, table: str, batches: pa.RecordBatchReader, *, batch_id: str, offset_column: str | None = None
+    ) -> Commit:
+        """All rows of `batches` are in the table, durably, or none is.
+
+        Parameters:
+            batch_id — the identity of these rows. A batch that is there already is not read and not written again.
+            offset_column — name of an int64 column to add: the row's place in the whole table, dense from 0.
+
+        Guarantees: atomic; on stable storage when it returns; one writer at a time.
+            `batches` is pulled only while this append holds the table, so what the reader itself looks up in the same
+            table stays true until the commit.
+
+        Raises: InputError where the columns differ from the table's; Transient where somebody else committed meanwhile
+            (nothing was written: append again).
+        """
+        ...
+
+    def read(
+        self,
+        table: str,
+        *,
+        columns: Sequence[str] | None = None,
+        version: int | None = None,
+        within: TimeRange | TextRange | None = None,
+    ) -> pa.RecordBatchReader:
+        """The rows of one version (default: the newest) in append order, filtered exactly by `within`.
+
+        Guarantees: the version is fixed when this returns; later commits are not seen. Memory holds a few batches.
+
+        Raises: NotFound for a table or version that is not there; UnknownName for a column.
+        """
+        ...
+
+    def version(self, table: str) -> int | None:
+        """The newest version; None where there is no such table."""
+        ...
+
+    def has_batch(self, table: str, batch_id: str) -> bool:
+        """Whether the newest version holds this batch."""
+        ...
+
+    def tables(self) -> list[str]:
+        """Names of all tables, sorted."""
+        ...
+
+    def stats(self, table: str, *, version: int | None = None) -> TableStats:
+        """Counts from the table's metadata; no data is read."""
+        ...
