@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from gapless.features.compute import Limits, compute, one_batch
+from gapless.features.keys import KeyIndex
 from gapless.features.plan import Group, plan_groups
 from gapless.features.requests import checked_requests
 from gapless.features.sources import SourceReader, StoreSources, TableSources, source_table
 
 __all__ = [
     "Group",
+    "KeyIndex",
     "Limits",
     "SourceReader",
     "StoreSources",

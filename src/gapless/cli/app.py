@@ -1,0 +1,81 @@
+"""The command line: a table of commands, each loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from gapless.errors import GaplessError
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "init": ("init", "Start a workspace: gapless.toml and a first product.py."),
+    "ingest": ("ingest", "Add files to a source: validated, bad rows put aside, each file once."),
+    "features": ("features", "Compute every feature of a model for the requests in a file."),
+    "train": ("train", "Build the training set, fit, evaluate, track and register a version."),
+    "models": ("models", "List registered versions, or show one whole."),
+    "predict": ("predict", "Score requests into a table; resumable, each row once."),
+    "status": ("status", "What the sources, the quarantine and the outbox hold."),
+}
+
+
+class _Lazy(click.Group):
+    """Knows its commands by name and one line; a command's module loads when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"gapless.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="gapless", prog_name="gapless")
+def app() -> None:
+    """From a feature definition in Python to predictions that can be recomputed.
+
+    Every command takes --json: one JSON document on standard output, nothing else.
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; the exit code: 0 done, 1 an error that was explained, 2 wrong usage, 130 interrupted."""
+    words = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in words
+    try:
+        result: Any = app.main(args=words, prog_name="gapless", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except GaplessError as error:
+        _explain(error.to_dict(), str(error), as_json=as_json)
+        return 1
+    except click.ClickException as error:
+        document = {"error": type(error).__name__, "what": error.format_message()}
+        if as_json:
+            _explain(document, "", as_json=True)
+        else:
+            error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted; whatever was acknowledged is kept, run it again to go on", file=sys.stderr)
+        return 130
+
+
+def _explain(document: Mapping[str, Any], text: str, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(document))
+    else:
+        print(f"error: {text}", file=sys.stderr)

@@ -1,0 +1,82 @@
+"""How results reach a person or a program: a table or one JSON document; progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["console", "emit", "facts", "json_option", "progress", "table", "workspace_option"]
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
+workspace_option = click.option(
+    "--workspace", "folder", default=".", metavar="DIR", help="The folder with gapless.toml, or one below it."
+)
+
+
+def console() -> Console:
+    """Standard output, as wide as the terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+def emit(document: Mapping[str, Any] | Sequence[Any], render: Callable[[Console], None], *, as_json: bool) -> None:
+    """One JSON document, or whatever `render` prints."""
+    if as_json:
+        print(json.dumps(document, allow_nan=False))
+    else:
+        render(console())
+
+
+def table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
+    """A table whose numbers stand right and whose long cells fold."""
+    from rich import box
+    from rich.table import Table
+
+    drawn = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False)
+    for i, name in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[i], int | float) or row[i] is None for row in rows)
+        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(_cell(value) for value in row))
+    out.print(drawn)
+
+
+def facts(out: Console, pairs: Mapping[str, object]) -> None:
+    """Names and values, one pair a line."""
+    width = max(len(name) for name in pairs)
+    for name, value in pairs.items():
+        out.print(f"{name.ljust(width)}  {_cell(value)}", markup=False)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def progress(what: str, *, total: int | None, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error while the block runs; the yielded function takes the number done so far."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,110 @@
+"""Labels of requests with their maturity, as known by a given moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from gapless.arrow import ARROW_TYPES, KNOWN_AT, TIMESTAMP, to_numpy
+from gapless.errors import InputError
+from gapless.expr import columns_of, compile_columns
+from gapless.features import KeyIndex, SourceReader
+from gapless.product import Model
+
+__all__ = ["GIVEN_UP", "LABELLED", "MATURITY", "PENDING", "label_columns", "label_names"]
+
+LABELLED, PENDING, GIVEN_UP = "labelled", "pending", "given_up"
+MATURITY = "label_maturity"
+
+Array = npt.NDArray[Any]
+
+
+def label_names(model: Model) -> tuple[str, str, str]:
+    """The three columns that `label_columns` makes: value, maturity, and when the value was known."""
+    return model.label.name, MATURITY, "label_known_at"
+
+
+def label_columns(
+    model: Model, requests: pa.RecordBatch, sources: SourceReader, *, known_by_us: int
+) -> dict[str, pa.Array]:
+    """The label of each request: value (null unless labelled), maturity, and when it was known.
+
+    A request at t is labelled by the event that became known last among those that name it, have a value, happened at
+    t or later and were known by `min(known_by, t + give_up_after)`. Without one it is `pending` while
+    known_by < t + give_up_after, then `given_up`.
+
+    Raises: InputError for two requests with one id.
+
+    Cost: one pass over the label source between the first request and the last one's giving up.
+    """
+    ids = requests.column(model.requests.event_id)
+    index = KeyIndex([ids])
+    if len(index) < len(ids):
+        raise InputError(
+            "two requests have the same id, so that a label cannot tell them apart",
+            seen=f"{len(ids) - len(index)} repeated in {model.requests.event_id!r}",
+            allowed="each id once",
+            next_step="ingest the requests: a repeated event_id counts once there",
+        )
+    at, _ = to_numpy(requests.column(model.requests.event_time))
+    latest = np.minimum(at + model.label.give_up_us, known_by_us)
+    row_of = np.empty(len(at), np.int64)
+    row_of[index.codes] = np.arange(len(at))
+    events = _Joined(len(at))
+    for batch in _label_events(model, sources, at):
+        code = index.find([batch.column("on")])
+        row = np.where(code >= 0, row_of[code], 0)
+        time, _ = to_numpy(batch.column("time"))
+        known, _ = to_numpy(batch.column("known"))
+        value, has_value = to_numpy(batch.column("value"))
+        in_time = (time >= at[row]) & (time <= at[row] + model.label.give_up_us) & (known <= latest[row])
+        fits = (code >= 0) & has_value & in_time
+        events.offer(row[fits], known[fits], value[fits])
+    return _to_arrow(model, events, at, known_by_us)
+
+
+class _Joined:
+    """The best event so far of each request: the one known last, the later row among equals."""
+
+    def __init__(self, rows: int) -> None:
+        self.known = np.full(rows, np.iinfo(np.int64).min)
+        self.value = np.zeros(rows)
+
+    def offer(self, row: Array, known: Array, value: Array) -> None:
+        order = np.lexsort((np.arange(len(row)), known, row))
+        row, known, value = row[order], known[order], value[order]
+        last = np.append(row[1:] != row[:-1], True)[: len(row)]
+        row, known, value = row[last], known[last], value[last]
+        better = known >= self.known[row]
+        self.known[row[better]] = known[better]
+        self.value[row[better]] = value[better]
+
+
+def _label_events(model: Model, sources: SourceReader, at: Array) -> Iterator[pa.RecordBatch]:
+    if not len(at):
+        return
+    label, source = model.label, model.label.source
+    on = label.joined_on(model.requests)
+    columns = sorted(columns_of(label.expression) | {on, source.event_time})
+    program = compile_columns({"value": label.expression})
+    # Events later than the last giving up cannot count: they are known no earlier than they happen, or not at all.
+    for batch in sources.read(source, columns, start_us=int(at.min()), end_us=int(at.max()) + label.give_up_us + 1):
+        arrays = [batch.column(on), batch.column(source.event_time), batch.column(KNOWN_AT)]
+        yield pa.RecordBatch.from_arrays([*arrays, program(batch).column(0)], ["on", "time", "known", "value"])
+
+
+def _to_arrow(model: Model, events: _Joined, at: Array, known_by_us: int) -> dict[str, pa.Array]:
+    name, maturity, known = label_names(model)
+    found = events.known > np.iinfo(np.int64).min
+    given_up = ~found & (known_by_us >= at + model.label.give_up_us)
+    state = np.where(found, 0, np.where(given_up, 2, 1)).astype(np.int8)
+    values = pa.array(events.value, mask=~found).cast(ARROW_TYPES[model.label.expression.type])
+    return {
+        name: values,
+        maturity: pa.DictionaryArray.from_arrays(pa.array(state), [LABELLED, PENDING, GIVEN_UP]).dictionary_decode(),
+        known: pa.array(np.where(found, events.known, 0), mask=~found).cast(TIMESTAMP),
+    }

@@ -1,0 +1,108 @@
+"""gapless.toml as frozen values: read once, every line with an embedded default."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gapless.errors import NotFound, SettingsError, closest
+
+__all__ = ["FILE", "Settings", "find_folder", "read_settings"]
+
+FILE = "gapless.toml"
+
+_KEYS: Mapping[str, tuple[str, ...]] = {"": ("product",), "stores": ("offline", "tracking")}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a product runs on.
+
+    Parameters:
+        folder — where gapless.toml is; relative paths start there.
+        product — `module:attribute`.
+        offline — the folder of the Delta tables.
+        tracking — an MLflow tracking URI.
+        home — gapless's own folder for locks, the outbox and scratch files.
+    """
+
+    folder: Path
+    product: str = "product:product"
+    offline: str = "./.gapless/offline"
+    tracking: str = "sqlite:///./.gapless/mlflow.db"
+
+    @property
+    def home(self) -> Path:
+        return self.folder / ".gapless"
+
+    @property
+    def offline_path(self) -> Path:
+        """The absolute folder of the tables."""
+        return (self.folder / self.offline).resolve()
+
+    @property
+    def tracking_uri(self) -> str:
+        """The URI with a relative SQLite path made absolute."""
+        start = "sqlite:///"
+        if not self.tracking.startswith(start):
+            return self.tracking
+        return start + str((self.folder / self.tracking[len(start) :]).resolve())
+
+
+def find_folder(start: Path) -> Path:
+    """The nearest folder from `start` upwards that holds gapless.toml.
+
+    Raises: NotFound.
+    """
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise NotFound(
+        f"no {FILE} here or in a folder above",
+        seen=str(start.resolve()),
+        allowed=f"a folder with {FILE}",
+        next_step="change into it, pass --workspace DIR, or start one with: gapless init",
+    )
+
+
+def read_settings(folder: Path) -> Settings:
+    """The settings of a folder.
+
+    Raises: SettingsError for text that is not TOML, an unknown line or a value of another type.
+    """
+    file = folder / FILE
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFound(
+            f"no {FILE}", seen=str(folder), next_step="gapless init writes one, or pass the folder that has one"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{FILE} cannot be read", seen=str(error), where=str(file), next_step="mend it") from None
+    values: dict[str, str] = {}
+    for name, value in document.items():
+        if isinstance(value, dict) and name in _KEYS:
+            values |= {key: _checked(file, name, key, item) for key, item in value.items()}
+        else:
+            values[name] = _checked(file, "", name, value)
+    return Settings(folder.resolve(), **values)
+
+
+def _checked(file: Path, section: str, key: str, value: Any) -> str:
+    line = f"[{section}] {key}" if section else key
+    if key not in _KEYS[section]:
+        allowed = [f"[{s}] {k}" if s else k for s, keys in _KEYS.items() for k in keys]
+        guess = closest(line, allowed)
+        raise SettingsError(
+            f"{FILE} has a line that gapless does not know",
+            seen=line,
+            allowed=", ".join(allowed),
+            next_step=f"did you mean {guess!r}?" if guess else "take it out",
+            where=str(file),
+        )
+    if not isinstance(value, str) or not value:
+        raise SettingsError(f"{line} must be a text", seen=value, allowed='"…"', where=str(file), next_step="quote it")
+    return value
