@@ -1,0 +1,48 @@
+"""Compiling with numba: once per machine where the machine lets us keep the result.
+
+numba looks at the time of one file to know whether its cached code still holds, yet code from `limbs.py` is compiled *into* kernels of other files.
+So the name under which a kernel is cached ends with a digest of all the files that kernels are made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba import types
+
+__all__ = ["BITS", "BOOLS", "FLAG", "FLOATS", "INT", "OUT", "OUT_FLAGS", "OUT_FLOATS", "REAL", "compiled", "inlined"]
+
+# Inputs are declared read-only: numba then takes Arrow's read-only buffers and writable arrays with one compilation.
+BITS = types.Array(types.int64, 1, "C", readonly=True)
+FLOATS = types.Array(types.float64, 1, "C", readonly=True)
+BOOLS = types.Array(types.boolean, 1, "C", readonly=True)
+OUT = types.int64[:, ::1]
+OUT_FLOATS = types.float64[:, ::1]
+OUT_FLAGS = types.boolean[:, ::1]
+INT, REAL, FLAG = types.int64, types.float64, types.boolean
+
+_FILES = ("distinct", "extremes", "groups", "jit", "limbs", "picks", "small", "sorting", "wide")
+_DIGEST = sha256(b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in _FILES)).hexdigest()[:8]
+_OPTIONS = {"error_model": "numpy", "nogil": True}
+
+inlined: Callable[[Any], Any] = numba.njit(**_OPTIONS)
+
+
+def compiled(signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a kernel with its one signature; it is compiled, or loaded, when its module is imported."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        function.__qualname__ = f"{function.__qualname__}_{_DIGEST}"
+        try:
+            kernel: Callable[..., Any] = numba.njit(signature, cache=True, **_OPTIONS)(function)
+        except RuntimeError as error:
+            if "cannot cache" not in str(error):
+                raise
+            return numba.njit(signature, **_OPTIONS)(function)  # neither the package nor the home folder can be written
+        return kernel
+
+    return decorate

@@ -1,0 +1,103 @@
+"""Exact moments of any floats: the sweep of `small.py`, over limbs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+
+from gapless.windows.groups import lower_bound, order_buffer, spare_buffers, visible_order
+from gapless.windows.jit import BITS, BOOLS, FLAG, OUT, OUT_FLOATS, compiled, inlined
+from gapless.windows.limbs import (
+    SQUARE_LIMBS,
+    SUM_LIMBS,
+    add,
+    add_square,
+    limb_of,
+    numerator,
+    rounded,
+    settle,
+)
+
+__all__ = ["wide_moments"]
+
+_SIGN = -(1 << 63)
+
+
+@inlined
+def _deposit(count, sums, squares, row, bits, want_squares):
+    count[row] += 1
+    add(sums, row, bits)
+    if want_squares:
+        add_square(squares, row, bits)
+
+
+@compiled(types.void(*[BITS] * 4, *[BITS] * 5, BITS, BOOLS, FLAG, OUT_FLOATS, OUT, OUT))
+def wide_moments(
+    event_start, event_stop, query_start, query_stop,
+    event_time, visible_from, at, width, hop,
+    bits, valid, want_squares,
+    count, total, numerators,
+):  # fmt: skip
+    """Fill count, and the bits of total and of the numerator of the variance [window, query]; OVERFLOW where they pass the largest float.
+
+    Row `windows` of the limbs holds what is visible, row w what of it has left window w.
+    """
+    windows = len(width)
+    order = order_buffer(visible_from, event_start, event_stop)
+    times, spare = spare_buffers(order)
+    lower, seen_count = np.empty(windows, np.int64), np.empty(windows + 1, np.int64)
+    bound, until = np.empty(windows, np.int64), np.empty(windows, np.int64)
+    sums = np.zeros((windows + 1, SUM_LIMBS), np.int64)
+    squares = np.zeros((windows + 1, SQUARE_LIMBS if want_squares else 0), np.int64)
+    digits, product = np.zeros(SUM_LIMBS, np.int64), np.zeros(SQUARE_LIMBS, np.int64)
+    square_digits = np.zeros(SQUARE_LIMBS, np.int64)
+    for g in range(len(event_start)):
+        start, stop = event_start[g], event_stop[g]
+        late = visible_order(visible_from, start, stop, order, times, spare)
+        lower[:], seen_count[:], until[:] = start, 0, -(1 << 63)
+        low, high = SUM_LIMBS, -1
+        seen, size = 0, stop - start
+        for q in range(query_start[g], query_stop[g]):
+            now = at[q]
+            while seen < size:
+                i = order[seen] if late else start + seen
+                if visible_from[i] > now:
+                    break
+                seen += 1
+                if valid[i]:
+                    value = bits[i]
+                    limb = limb_of(value)
+                    low, high = min(low, limb), max(high, limb + 2)
+                    _deposit(seen_count, sums, squares, windows, value, want_squares)
+                    for w in range(windows):
+                        if i < lower[w]:
+                            _deposit(seen_count, sums, squares, w, value, want_squares)
+            for w in range(windows):
+                if width[w] >= 0:
+                    if now >= until[w]:
+                        bound[w] = lower_bound(now, width[w], hop[w])
+                        until[w] = bound[w] + width[w] + hop[w]
+                    i = lower[w]
+                    while i < stop and event_time[i] < bound[w]:
+                        if visible_from[i] <= now and valid[i]:
+                            _deposit(seen_count, sums, squares, w, bits[i], want_squares)
+                        i += 1
+                    lower[w] = i
+                inside = seen_count[windows] - seen_count[w]
+                count[w, q] = inside
+                if inside == 0:
+                    continue
+                negative = settle(sums, windows, w, low, high, digits)
+                magnitude = rounded(digits, low, high + 2, 0)
+                total[w, q] = magnitude | _SIGN if negative and magnitude != -1 else magnitude
+                if want_squares:
+                    square_low, square_high = 2 * low, 2 * high + 1
+                    settle(squares, windows, w, square_low, square_high, square_digits)
+                    first, last = numerator(
+                        inside, digits, low, high + 2, square_digits, square_low, square_high + 2, product
+                    )
+                    numerators[w, q] = rounded(product, first, last, 1074)
+        if high >= 0:
+            sums[:, low : high + 3] = 0
+            if want_squares:
+                squares[:, 2 * low : 2 * high + 4] = 0
