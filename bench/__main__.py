@@ -1,0 +1,46 @@
+"""`python -m bench NAME [--json]`: run one benchmark and print its figures. Exits 0 also where a goal is missed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from importlib import import_module
+
+from bench.measure import Options
+from bench.report import machine, table
+
+BENCHES = {
+    "startup": "importing the package, and a command's --help",
+    "latest_value": "the latest value as of each request, against pandas and DuckDB",
+    "training_set": "30 windowed features as of each request, against DuckDB, Polars and pandas",
+    "batch_predict": "read, score and commit, against raw onnxruntime and scikit-learn",
+}
+
+
+def main() -> int:
+    names = "\n".join(f"  {name:14} {what}" for name, what in BENCHES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=f"{__doc__}\n\n{names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", choices=BENCHES, metavar="NAME")
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiply the numbers of rows (default 1)")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each contender; medians are shown (default 3)")
+    parser.add_argument("--only", default="", help="contenders to run, separated by commas (default: all)")
+    if len(sys.argv) == 1:
+        parser.print_help()
+        return 0
+    args = parser.parse_args()
+    only = frozenset(filter(None, args.only.split(",")))
+    before = machine()
+    found = import_module(f"bench.{args.name}").run(Options(scale=args.scale, repeat=args.repeat, only=only))
+    document = {"bench": args.name, "machine": before, **found.to_dict()}
+    print(json.dumps(document, indent=1) if args.json else table(document))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""100,000 requests, each with the latest of 2,000,000 rows of its key before its time; from Parquet to a table."""
+
+from __future__ import annotations
+
+import sys
+
+from bench.compare import differences
+from bench.data import at
+from bench.environments import python_of
+from bench.measure import CACHE, Contender, Options, runs
+from bench.report import Findings
+
+GOAL_RATIO = 3.0
+
+
+def run(options: Options) -> Findings:
+    events, requests, keys = options.rows(2_000_000), options.rows(100_000), options.rows(50_000)
+    folder = at(events=events, requests=requests, keys=keys)
+    found = Findings(figures={"events": events, "requests": requests, "keys": keys})
+
+    def contender(name: str, module: str, python: str) -> Contender:
+        sample = CACHE / f"latest_{name}.parquet"
+        paths = {"events": folder / "events.parquet", "requests": folder / "requests.parquet", "sample": sample}
+        return Contender(name, module, python, {key: str(path) for key, path in paths.items()})
+
+    ours = runs(contender("gapless", "bench.ours.latest_value", sys.executable), options.repeat)
+    found.record("gapless", ours)
+    for name, python in {"pandas": sys.executable, "duckdb": python_of("duckdb")}.items():
+        theirs = runs(contender(name, f"bench.rivals.latest_{name}", python), options.repeat)
+        found.record(name, theirs)
+        counted = differences(CACHE / "latest_gapless.parquet", CACHE / f"latest_{name}.parquet")
+        found.figures[f"{name}_different_values"] = counted["different"]
+        found.ratios[name] = theirs.wall_s / ours.wall_s
+        found.at_least(f"times_faster_than_{name}", GOAL_RATIO, found.ratios[name])
+    return found

@@ -1,0 +1,1 @@
+"""gapless, through its public names."""

@@ -1,0 +1,1 @@
+"""What people use instead, each in the fastest form found that gives the right values."""
