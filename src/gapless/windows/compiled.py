@@ -11,15 +11,15 @@ Each module is compiled or loaded when the first spec needs it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gapless.windows.batch import Bools, Column, Events, Floats, Ints, Queries
+from gapless.windows.batch import Bools, Column, Events, Floats, Input, Ints, Queries
 from gapless.windows.exact import SCALE
-from gapless.windows.groups import Groups, align
+from gapless.windows.groups import Timeline, timeline
 from gapless.windows.window import Spec, Window
 
 __all__ = ["run"]
@@ -35,9 +35,8 @@ _LATEST = frozenset(["last", "last_n"])
 class _Sweep:
     """One pass: specs of one input that share a structure, and their distinct windows."""
 
-    groups: Groups
-    events: Events
-    queries: Queries
+    line: Timeline
+    input: Input
     specs: tuple[Spec, ...]
     windows: tuple[Window, ...]
 
@@ -46,24 +45,17 @@ class _Sweep:
         return frozenset(spec.function for spec in self.specs)
 
     @property
-    def args(self) -> tuple[Ints, ...]:
-        """What every kernel takes first."""
-        width = [-1 if w.width_us is None else w.width_us for w in self.windows]
-        hop = [w.hop_us or 1 for w in self.windows]
-        times = (self.events.event_time, self.events.visible_from, self.queries.at)
-        columns = (*self.groups, *times, np.array(width, np.int64), np.array(hop, np.int64))
-        return tuple(np.ascontiguousarray(column) for column in columns)
+    def bits(self) -> Ints:
+        return self.input.values.view(np.int64)
 
-    @property
-    def input(self) -> tuple[NDArray[Any], Bools]:
-        index = self.specs[0].input
-        if index is None:
-            return np.empty(0), np.empty(0, np.bool_)
-        each = self.events.inputs[index]
-        return np.ascontiguousarray(each.values), np.ascontiguousarray(each.valid)
+    def floats(self) -> Floats:
+        """Room for a number per window and query."""
+        return np.zeros((len(self.windows), len(self.line.at)))
 
-    def zeros(self, dtype: type[Any], rows: int = 1) -> NDArray[Any]:
-        return np.zeros((rows * len(self.windows), len(self.queries)), dtype)
+    def found(self, n: int = 1) -> tuple[NDArray[Any], Bools]:
+        """Room for n values of the input, and whether they are there, per window and query."""
+        shape = n * len(self.windows), len(self.line.at)
+        return np.zeros(shape, self.input.values.dtype), np.zeros(shape, np.bool_)
 
     def row(self, spec: Spec) -> int:
         return self.windows.index(spec.window)
@@ -71,13 +63,21 @@ class _Sweep:
 
 def run(events: Events, queries: Queries, specs: Sequence[Spec]) -> list[tuple[Column, ...]]:
     """See `aggregate`."""
-    groups = align(events, queries)
     results: dict[Spec, tuple[Column, ...]] = {}
     for need in dict.fromkeys(map(_need, specs)):
         mine = tuple(dict.fromkeys(spec for spec in specs if _need(spec) == need))
         windows = tuple(dict.fromkeys(spec.window for spec in mine))
-        results |= _SWEEPS[need[0]](_Sweep(groups, events, queries, mine, windows))
+        line = timeline(events, queries, windows)
+        results |= _SWEEPS[need[0]](_Sweep(line, _input(events, need[1]), mine, windows))
     return [results[spec] for spec in specs]
+
+
+def _input(events: Events, index: int | None) -> Input:
+    """Contiguous; empty where events are counted."""
+    if index is None:
+        return Input(np.empty(0), np.empty(0, np.bool_))
+    each = events.inputs[index]
+    return Input(np.ascontiguousarray(each.values), np.ascontiguousarray(each.valid))
 
 
 def _need(spec: Spec) -> _Need:
@@ -91,48 +91,42 @@ _Results = dict[Spec, tuple[Column, ...]]
 
 def _moments(sweep: _Sweep) -> _Results:
     if not sweep.functions & _MOMENTS:
-        return _tally(sweep, (), SCALE)
-    values, valid = sweep.input
-    low, high = _bit_span(values, valid)
+        return _small(sweep, SCALE)
+    low, high = _bit_span(sweep)
     if _fits(sweep, low, high):
-        return _tally(sweep, sweep.functions & _MOMENTS, low)
+        return _small(sweep, low)
     logical = tuple(spec for spec in sweep.specs if spec.function in _TRUTH)
-    exact = _wide(sweep)
-    return (
-        exact | _tally(_Sweep(sweep.groups, sweep.events, sweep.queries, logical, sweep.windows), (), SCALE)
-        if logical
-        else exact
-    )
+    return _wide(sweep) | (_small(replace(sweep, specs=logical), SCALE) if logical else {})
 
 
-def _bit_span(values: Floats, valid: Bools) -> tuple[int, int]:
+def _bit_span(sweep: _Sweep) -> tuple[int, int]:
     from gapless.windows.small import bit_span
 
-    low, high = bit_span(values.view(np.int64), valid)
+    low, high = bit_span(sweep.bits, sweep.input.valid)
     return (low, high) if low <= high else (SCALE, SCALE)
 
 
 def _fits(sweep: _Sweep, low: int, high: int) -> bool:
     """Whether int64 holds every sum (and, for a variance, every numerator), and scaling by a power of two is exact."""
-    rows = int((sweep.groups.event_stop - sweep.groups.event_start).max(initial=0))
+    rows = int((sweep.line.event_stop - sweep.line.event_start).max(initial=0))
     bits = high - low + rows.bit_length()
     if sweep.functions & _SQUARES:
         return 2 * bits <= 62 and abs(low - SCALE) <= 450
     return bits <= 62 and abs(low - SCALE) <= 900
 
 
-def _tally(sweep: _Sweep, moments: Sequence[str] | frozenset[str], low: int) -> _Results:
+def _small(sweep: _Sweep, low: int) -> _Results:
+    """Moments in units of 2^(low - 1074)."""
     from gapless.windows.small import small_moments
 
-    values, valid = sweep.input
-    none = np.empty((0, 0))
-    count = sweep.zeros(np.float64)
-    true = sweep.zeros(np.float64) if sweep.functions & _TRUTH else none
-    total, numerator = (sweep.zeros(np.float64), sweep.zeros(np.float64)) if moments else (none, none)
-    flags = (sweep.specs[0].input is None, bool(len(true)), bool(moments))
-    small_moments(*sweep.args, values.view(np.float64), valid, 2.0 ** (SCALE - low), *flags, count, true, total, numerator)
-    if moments:
-        total *= 2.0 ** (low - SCALE)
+    none, moments = np.empty((0, 0)), bool(sweep.functions & _MOMENTS)
+    count = sweep.floats()
+    true = sweep.floats() if sweep.functions & _TRUTH else none
+    total, numerator = (sweep.floats(), sweep.floats()) if moments else (none, none)
+    flags = len(sweep.input.valid) == 0, bool(len(true)), moments
+    values = sweep.input.values.view(np.float64)  # only counted where they are opaque
+    small_moments(sweep.line, values, sweep.input.valid, 2.0 ** (SCALE - low), *flags, count, true, total, numerator)
+    total *= 2.0 ** (low - SCALE)
     if sweep.functions & _SQUARES:
         numerator *= 4.0 ** (low - SCALE)
     return {spec: _moment(spec, sweep.row(spec), count, true, total, numerator) for spec in sweep.specs}
@@ -141,12 +135,10 @@ def _tally(sweep: _Sweep, moments: Sequence[str] | frozenset[str], low: int) -> 
 def _wide(sweep: _Sweep) -> _Results:
     from gapless.windows.wide import wide_moments
 
-    values, valid = sweep.input
     squares = bool(sweep.functions & _SQUARES)
-    count, total = sweep.zeros(np.float64), sweep.zeros(np.int64)
-    numerator = sweep.zeros(np.int64) if squares else np.empty((0, 0), np.int64)
-    wide_moments(*sweep.args, values.view(np.int64), valid, squares, count, total, numerator)
-    total, numerator = total.view(np.float64), numerator.view(np.float64)  # the bits of OVERFLOW read as NaN
+    count, total, numerator = sweep.floats(), sweep.floats(), sweep.floats() if squares else np.empty((0, 0))
+    views = total.view(np.int64), numerator.view(np.int64)  # the bits of OVERFLOW read as NaN
+    wide_moments(sweep.line, sweep.bits, sweep.input.valid, squares, count, *views)
     specs = [spec for spec in sweep.specs if spec.function not in _TRUTH]
     return {spec: _moment(spec, sweep.row(spec), count, count, total, numerator) for spec in specs}
 
@@ -184,11 +176,10 @@ def _known(values: Floats, some: Bools) -> Column:
 def _extreme(sweep: _Sweep) -> _Results:
     from gapless.windows.extremes import extremes
 
-    values, valid = sweep.input
-    best, found = sweep.zeros(np.int64), sweep.zeros(np.bool_)
+    values, found = sweep.found()
     flip = -1 if sweep.functions == {"min"} else 0
-    extremes(*sweep.args, values.view(np.int64), valid, flip, best, found)
-    return _picked(sweep, best.view(np.float64), found)
+    extremes(sweep.line, sweep.bits, sweep.input.valid, flip, values.view(np.int64), found)
+    return _picked(sweep, values, found)
 
 
 def _picked(sweep: _Sweep, values: NDArray[Any], found: Bools, n: int = 1) -> _Results:
@@ -199,28 +190,25 @@ def _picked(sweep: _Sweep, values: NDArray[Any], found: Bools, n: int = 1) -> _R
 def _first(sweep: _Sweep) -> _Results:
     from gapless.windows.picks import firsts
 
-    values, valid = sweep.input
-    bits, found = sweep.zeros(np.int64), sweep.zeros(np.bool_)
-    firsts(*sweep.args, values.view(np.int64), valid, bits, found)
-    return _picked(sweep, bits.view(values.dtype), found)
+    values, found = sweep.found()
+    firsts(sweep.line, sweep.bits, sweep.input.valid, values.view(np.int64), found)
+    return _picked(sweep, values, found)
 
 
 def _latest(sweep: _Sweep) -> _Results:
     from gapless.windows.picks import latests
 
-    values, valid = sweep.input
     n = max(spec.width for spec in sweep.specs)
-    bits, found = sweep.zeros(np.int64, n), sweep.zeros(np.bool_, n)
-    latests(*sweep.args, values.view(np.int64), valid, bits, found)
-    return _picked(sweep, bits.view(values.dtype), found, n)
+    values, found = sweep.found(n)
+    latests(sweep.line, sweep.bits, sweep.input.valid, values.view(np.int64), found)
+    return _picked(sweep, values, found, n)
 
 
 def _n_unique(sweep: _Sweep) -> _Results:
     from gapless.windows.distinct import distinct
 
-    values, valid = sweep.input
-    out = sweep.zeros(np.float64)
-    distinct(*sweep.args, values.view(np.int64), valid, values.dtype == np.float64, out)
+    out = sweep.floats()
+    distinct(sweep.line, sweep.bits, sweep.input.valid, not sweep.input.opaque, out)
     return _picked(sweep, out, np.ones(out.shape, np.bool_))
 
 

@@ -11,11 +11,11 @@ distinct value, on that row, serves every window: distinct = marks - marks befor
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 
-from gapless.windows.extremes import _largest
-from gapless.windows.groups import lower_bound, order_buffer, spare_buffers, visible_order
-from gapless.windows.jit import BITS, BOOLS, FLAG, OUT_FLOATS, compiled, inlined
+from gapless.windows.batch import Bools, Floats, Ints
+from gapless.windows.groups import TIMELINE, Timeline, bound_of, bounds, largest_group, order_buffer, visible_order
+from gapless.windows.jit import BITS, BOOLS, FLAG, OUT_FLOATS, compiled, inlined, types
+from gapless.windows.window import BEGINNING
 
 __all__ = ["distinct"]
 
@@ -24,7 +24,7 @@ _NEGATIVE_ZERO = -(1 << 63)
 
 
 @inlined
-def _capacity(rows):
+def _capacity(rows: Ints) -> int:
     """A power of two, at least twice the rows."""
     size = 4
     while size < 2 * rows:
@@ -33,43 +33,43 @@ def _capacity(rows):
 
 
 @inlined
-def _slot(table, capacity, bits):
+def _slot(table: Ints, capacity: int, bits: int) -> int:
     """Where a value is in the hash table, or would go: linear probing, -1 in column 1 is free."""
     mixed = np.uint64(bits) * _MIX
-    slot = np.int64((mixed ^ (mixed >> np.uint64(32))) & np.uint64(capacity - 1))
+    slot: int = np.int64((mixed ^ (mixed >> np.uint64(32))) & np.uint64(capacity - 1))  # type: ignore[assignment]
     while table[slot, 1] >= 0 and table[slot, 0] != bits:
         slot = (slot + 1) & (capacity - 1)
     return slot
 
 
-@compiled(types.void(*[BITS] * 4, *[BITS] * 5, BITS, BOOLS, FLAG, OUT_FLOATS))
+@compiled(types.void(TIMELINE, BITS, BOOLS, FLAG, OUT_FLOATS))
 def distinct(
-    event_start, event_stop, query_start, query_stop,
-    event_time, visible_from, at, width, hop,
-    bits, valid, is_float,
-    out,
-):  # fmt: skip
+    line: Timeline,
+    bits: Ints,
+    valid: Bools,
+    is_float: bool,
+    out: Floats,
+) -> None:
     """Fill the number of distinct values [window, query]; of floats, -0.0 counts as 0.0."""
-    windows = len(width)
-    order = order_buffer(visible_from, event_start, event_stop)
-    times, spare = spare_buffers(order)
-    largest = _largest(event_start, event_stop)
+    windows = len(line.width)
+    buffer = order_buffer(line)
+    largest = largest_group(line)
     table, mark = np.empty((_capacity(largest), 2), np.int64), np.empty(largest, np.bool_)
     lower, before = np.empty(windows, np.int64), np.empty(windows, np.int64)
-    bound, until = np.empty(windows, np.int64), np.empty(windows, np.int64)
-    for g in range(len(event_start)):
-        start, stop = event_start[g], event_stop[g]
-        late = visible_order(visible_from, start, stop, order, times, spare)
-        lower[:], before[:], until[:] = start, 0, -(1 << 63)
-        seen, size, marks = 0, stop - start, 0
+    bound, until = bounds(windows)
+    for g in range(len(line.event_start)):
+        start, stop = line.event_start[g], line.event_stop[g]
+        late = visible_order(line, g, buffer)
+        lower[:], before[:], until[:] = start, 0, BEGINNING
+        seen, size, marks = start, stop - start, 0
         capacity = _capacity(size)
         table[:capacity, 1] = -1
         mark[:size] = False
-        for q in range(query_start[g], query_stop[g]):
-            now = at[q]
-            while seen < size:
-                i = order[seen] if late else start + seen
-                if visible_from[i] > now:
+        for q in range(line.query_start[g], line.query_stop[g]):
+            now = line.at[q]
+            while seen < stop:
+                i = buffer[0][seen - start] if late else seen
+                if line.visible_from[i] > now:
                     break
                 seen += 1
                 if not valid[i]:
@@ -87,11 +87,8 @@ def distinct(
                 for w in range(windows):
                     before[w] += (i < lower[w]) - (0 <= last < lower[w])
             for w in range(windows):
-                if width[w] >= 0:
-                    if now >= until[w]:
-                        bound[w] = lower_bound(now, width[w], hop[w])
-                        until[w] = bound[w] + width[w] + hop[w]
-                    while lower[w] < stop and event_time[lower[w]] < bound[w]:
-                        before[w] += mark[lower[w] - start]
-                        lower[w] += 1
+                edge = bound_of(line, w, now, bound, until)
+                while lower[w] < stop and line.event_time[lower[w]] < edge:
+                    before[w] += mark[lower[w] - start]
+                    lower[w] += 1
                 out[w, q] = marks - before[w]

@@ -9,10 +9,11 @@ A window ends with what is visible, so all windows of a key share one structure 
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 
-from gapless.windows.groups import lower_bound, order_buffer, spare_buffers, visible_order
-from gapless.windows.jit import BITS, BOOLS, INT, OUT, OUT_FLAGS, compiled, inlined
+from gapless.windows.batch import Bools, Ints
+from gapless.windows.groups import TIMELINE, Timeline, bound_of, bounds, largest_group, order_buffer, visible_order
+from gapless.windows.jit import BITS, BOOLS, INT, OUT, OUT_FLAGS, compiled, inlined, types
+from gapless.windows.window import BEGINNING
 
 __all__ = ["extremes", "raise_suffix", "suffix_max"]
 
@@ -21,7 +22,7 @@ _LOW_BITS = (1 << 63) - 1
 
 
 @inlined
-def raise_suffix(tree, size, place, value):
+def raise_suffix(tree: Ints, size: int, place: int, value: int) -> None:
     """Put a value at a place: Fenwick prefix maxima, counted from the end."""
     k = size - place
     while k <= size:
@@ -30,7 +31,7 @@ def raise_suffix(tree, size, place, value):
 
 
 @inlined
-def suffix_max(tree, size, place, nothing):
+def suffix_max(tree: Ints, size: int, place: int, nothing: int) -> int:
     """The largest value at this place or later, `nothing` where there is none."""
     best = nothing
     k = size - place
@@ -41,46 +42,39 @@ def suffix_max(tree, size, place, nothing):
 
 
 @inlined
-def _rank(bits, flip):
+def _rank(bits: int, flip: int) -> int:
     """Integers that sort as floats do, -0.0 below 0.0; reversed where flip is -1. Its own inverse with the same flip."""
     return bits ^ ((bits >> 63) & _LOW_BITS) ^ flip
 
 
-@inlined
-def _largest(starts, stops):
-    size = 0
-    for g in range(len(starts)):
-        size = max(size, stops[g] - starts[g])
-    return size
-
-
-@compiled(types.void(*[BITS] * 4, *[BITS] * 5, BITS, BOOLS, INT, OUT, OUT_FLAGS))
+@compiled(types.void(TIMELINE, BITS, BOOLS, INT, OUT, OUT_FLAGS))
 def extremes(
-    event_start, event_stop, query_start, query_stop,
-    event_time, visible_from, at, width, hop,
-    bits, valid, flip,
-    best, found,
-):  # fmt: skip
+    line: Timeline,
+    bits: Ints,
+    valid: Bools,
+    flip: int,
+    best: Ints,
+    found: Bools,
+) -> None:
     """Fill the bits of the largest value (flip 0) or the smallest (flip -1), and whether there is one [window, query]."""
-    windows = len(width)
-    order = order_buffer(visible_from, event_start, event_stop)
-    times, spare = spare_buffers(order)
-    tree = np.empty(len(order) + 1, np.int64)
-    stack = np.empty((_largest(event_start, event_stop), 2), np.int64)  # row, rank
+    windows = len(line.width)
+    buffer = order_buffer(line)
+    tree = np.empty(len(buffer[0]) + 1, np.int64)
+    stack = np.empty((largest_group(line), 2), np.int64)  # row, rank
     lower, head = np.empty(windows, np.int64), np.empty(windows, np.int64)
-    bound, until = np.empty(windows, np.int64), np.empty(windows, np.int64)
-    for g in range(len(event_start)):
-        start, stop = event_start[g], event_stop[g]
-        late = visible_order(visible_from, start, stop, order, times, spare)
-        lower[:], head[:], until[:] = start, 0, _NONE
-        seen, size, top = 0, stop - start, 0
+    bound, until = bounds(windows)
+    for g in range(len(line.event_start)):
+        start, stop = line.event_start[g], line.event_stop[g]
+        late = visible_order(line, g, buffer)
+        lower[:], head[:], until[:] = start, 0, BEGINNING
+        seen, size, top = start, stop - start, 0
         if late:
             tree[: size + 1] = _NONE
-        for q in range(query_start[g], query_stop[g]):
-            now = at[q]
-            while seen < size:
-                i = order[seen] if late else start + seen
-                if visible_from[i] > now:
+        for q in range(line.query_start[g], line.query_stop[g]):
+            now = line.at[q]
+            while seen < stop:
+                i = buffer[0][seen - start] if late else seen
+                if line.visible_from[i] > now:
                     break
                 seen += 1
                 if not valid[i]:
@@ -96,12 +90,9 @@ def extremes(
                     head[w] = min(head[w], top)
                 top += 1
             for w in range(windows):
-                if width[w] >= 0:
-                    if now >= until[w]:
-                        bound[w] = lower_bound(now, width[w], hop[w])
-                        until[w] = bound[w] + width[w] + hop[w]
-                    while lower[w] < stop and event_time[lower[w]] < bound[w]:
-                        lower[w] += 1
+                edge = bound_of(line, w, now, bound, until)
+                while lower[w] < stop and line.event_time[lower[w]] < edge:
+                    lower[w] += 1
                 rank = _NONE
                 if late:
                     rank = suffix_max(tree, size, lower[w] - start, _NONE)
@@ -111,6 +102,5 @@ def extremes(
                     if head[w] < top:
                         rank = stack[head[w], 1]
                 if rank != _NONE:
-                    # the rank is the bits with the sign's mask applied, then flipped: undo in the same order reversed
                     best[w, q] = _rank(rank ^ flip, 0)
                     found[w, q] = True

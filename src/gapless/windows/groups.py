@@ -2,39 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from gapless.windows.batch import Events, Ints, Queries
-from gapless.windows.jit import inlined
+from gapless.windows.jit import BITS, inlined, types
 from gapless.windows.sorting import merge_sort
+from gapless.windows.window import BEGINNING, Window
 
-__all__ = ["Groups", "align", "order_buffer", "spare_buffers", "visible_order"]
+__all__ = ["TIMELINE", "Timeline", "bound_of", "bounds", "largest_group", "order_buffer", "timeline", "visible_order"]
 
 
-class Groups(NamedTuple):
-    """Rows [event_start, event_stop) and [query_start, query_stop) of each key that has both."""
+class Timeline(NamedTuple):
+    """What every kernel sweeps over: runs of one key, when events happened and became visible, when queries ask, and how far back windows reach.
+
+    Rows [event_start[g], event_stop[g]) and [query_start[g], query_stop[g]) have the same key. A width of -1 is forever.
+    """
 
     event_start: Ints
     event_stop: Ints
     query_start: Ints
     query_stop: Ints
+    event_time: Ints
+    visible_from: Ints
+    at: Ints
+    width: Ints
+    hop: Ints
 
 
-def align(events: Events, queries: Queries) -> Groups:
-    """The runs of every key that has a query and an event. Cost: O(queries + keys log events)."""
+TIMELINE = types.NamedUniTuple(BITS, len(Timeline._fields), Timeline)
+
+
+def timeline(events: Events, queries: Queries, windows: Sequence[Window]) -> Timeline:
+    """The timeline of some windows; keys without a query or without an event are left out.
+
+    Cost: O(queries + keys log events).
+    """
+    width = np.array([-1 if window.width_us is None else window.width_us for window in windows], np.int64)
+    hop = np.array([window.hop_us or 1 for window in windows], np.int64)
+    columns = (*_runs(events, queries), events.event_time, events.visible_from, queries.at, width, hop)
+    return Timeline(*map(_read_only, columns))
+
+
+def _read_only(column: Ints) -> Ints:
+    """As the kernels' signatures have it."""
+    view = np.ascontiguousarray(column).view()
+    view.flags.writeable = False
+    return view
+
+
+def _runs(events: Events, queries: Queries) -> tuple[Ints, Ints, Ints, Ints]:
     changes = np.flatnonzero(queries.key[1:] != queries.key[:-1]) + 1
     starts = np.concatenate([np.zeros(min(len(queries), 1), np.int64), changes])
     stops = np.append(starts[1:], len(queries))[: len(starts)]
     keys = queries.key[starts]
     first, last = (np.searchsorted(events.key, keys, side).astype(np.int64) for side in ("left", "right"))
     some = last > first
-    return Groups(first[some], last[some], starts[some], stops[some])
+    return first[some], last[some], starts[some], stops[some]
 
 
 @inlined
-def _late(visible_from, start, stop):
+def _late(visible_from: Ints, start: int, stop: int) -> bool:
     for i in range(start + 1, stop):
         if visible_from[i - 1] > visible_from[i]:
             return True
@@ -42,34 +72,48 @@ def _late(visible_from, start, stop):
 
 
 @inlined
-def order_buffer(visible_from, starts, stops):
-    """Room for the order of the largest group whose rows become visible out of order; empty where there is none."""
+def order_buffer(line: Timeline) -> tuple[Ints, Ints, Ints]:
+    """Room for `visible_order` of the largest key whose rows become visible out of order; empty where there is none."""
     size = 0
-    for g in range(len(starts)):
-        if stops[g] - starts[g] > size and _late(visible_from, starts[g], stops[g]):
-            size = stops[g] - starts[g]
-    return np.empty(size, np.int64)
+    for g in range(len(line.event_start)):
+        start, stop = line.event_start[g], line.event_stop[g]
+        if stop - start > size and _late(line.visible_from, start, stop):
+            size = stop - start
+    return np.empty(size, np.int64), np.empty(size, np.int64), np.empty((3, size), np.int64)
 
 
 @inlined
-def spare_buffers(order):
-    """What sorting needs beside the order itself."""
-    return np.empty(len(order), np.int64), np.empty((3, len(order)), np.int64)
+def largest_group(line: Timeline) -> int:
+    """The most events that a key has."""
+    size = 0
+    for g in range(len(line.event_start)):
+        size = max(size, line.event_stop[g] - line.event_start[g])
+    return size
 
 
 @inlined
-def visible_order(visible_from, start, stop, order, times, spare):
-    """Fill `order` with the rows of a group as they become visible; False, and nothing is filled, where that is row order."""
-    if not _late(visible_from, start, stop):
+def visible_order(line: Timeline, g: int, buffer: tuple[Ints, Ints, Ints]) -> bool:
+    """Fill `buffer[0]` with the rows of a key as they become visible; False, and nothing is filled, where that is row order."""
+    start, stop = line.event_start[g], line.event_stop[g]
+    if not _late(line.visible_from, start, stop):
         return False
+    order, times, spare = buffer
     for i in range(stop - start):
-        times[i] = visible_from[start + i]
-        order[i] = start + i
+        order[i], times[i] = start + i, line.visible_from[start + i]
     merge_sort(times, times, order, stop - start, spare)
     return True
 
 
 @inlined
-def lower_bound(at, width, hop):
-    """`Window.lower` for a window that has a width."""
-    return (at - width) // hop * hop
+def bound_of(line: Timeline, w: int, now: int, bound: Ints, until: Ints) -> int:
+    """`Window.lower` of window w, kept in `bound` while it holds: a division only when the tail moves."""
+    if line.width[w] >= 0 and now >= until[w]:
+        bound[w] = (now - line.width[w]) // line.hop[w] * line.hop[w]
+        until[w] = bound[w] + line.width[w] + line.hop[w]
+    return int(bound[w])
+
+
+@inlined
+def bounds(windows: int) -> tuple[Ints, Ints]:
+    """What `bound_of` keeps: bounds before every event, due at once."""
+    return np.full(windows, BEGINNING), np.full(windows, BEGINNING)

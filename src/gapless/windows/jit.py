@@ -9,12 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numba
-from numba import types
 
-__all__ = ["BITS", "BOOLS", "FLAG", "FLOATS", "INT", "OUT", "OUT_FLAGS", "OUT_FLOATS", "REAL", "compiled", "inlined"]
+__all__ = [
+    "BITS",
+    "BOOLS",
+    "FLAG",
+    "FLOATS",
+    "INT",
+    "OUT",
+    "OUT_FLAGS",
+    "OUT_FLOATS",
+    "REAL",
+    "compiled",
+    "inlined",
+    "types",
+]
+
+types: Any = numba.types
 
 # Inputs are declared read-only: numba then takes Arrow's read-only buffers and writable arrays with one compilation.
 BITS = types.Array(types.int64, 1, "C", readonly=True)
@@ -25,11 +39,12 @@ OUT_FLOATS = types.float64[:, ::1]
 OUT_FLAGS = types.boolean[:, ::1]
 INT, REAL, FLAG = types.int64, types.float64, types.boolean
 
-_FILES = ("distinct", "extremes", "groups", "jit", "limbs", "picks", "small", "sorting", "wide")
+_FILES = ("counting", "distinct", "extremes", "groups", "jit", "limbs", "picks", "small", "sorting", "wide")
 _DIGEST = sha256(b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in _FILES)).hexdigest()[:8]
-_OPTIONS = {"error_model": "numpy", "nogil": True}
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+_njit: Any = numba.njit
 
-inlined: Callable[[Any], Any] = numba.njit(**_OPTIONS)
+inlined: Callable[[Any], Any] = _njit(**_OPTIONS)
 
 
 def compiled(signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -38,11 +53,11 @@ def compiled(signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         function.__qualname__ = f"{function.__qualname__}_{_DIGEST}"
         try:
-            kernel: Callable[..., Any] = numba.njit(signature, cache=True, **_OPTIONS)(function)
+            return cast(Callable[..., Any], _njit(signature, cache=True, **_OPTIONS)(function))
         except RuntimeError as error:
             if "cannot cache" not in str(error):
                 raise
-            return numba.njit(signature, **_OPTIONS)(function)  # neither the package nor the home folder can be written
-        return kernel
+            # neither the package's folder nor the home folder can be written: compile in every process
+            return cast(Callable[..., Any], _njit(signature, **_OPTIONS)(function))
 
     return decorate

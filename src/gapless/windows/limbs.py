@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gapless.windows.batch import Ints
 from gapless.windows.jit import inlined
 
 __all__ = ["OVERFLOW", "SQUARE_LIMBS", "SUM_LIMBS", "add", "add_square", "limb_of", "numerator", "rounded", "settle"]
@@ -29,13 +30,13 @@ _UMASK = np.uint64(_MASK)
 
 
 @inlined
-def limb_of(bits):
+def limb_of(bits: int) -> int:
     """The lowest limb that a float touches."""
     return (max((bits >> 52) & 0x7FF, 1) - 1) >> 5
 
 
 @inlined
-def add(limbs, row, bits):
+def add(limbs: Ints, row: int, bits: int) -> None:
     """Add the float with these bits to a row of limbs."""
     field = (bits >> 52) & 0x7FF
     mantissa = bits & _FRACTION
@@ -52,7 +53,7 @@ def add(limbs, row, bits):
 
 
 @inlined
-def add_square(limbs, row, bits):
+def add_square(limbs: Ints, row: int, bits: int) -> None:
     """Add the square of the float with these bits: schoolbook on two digits, then a shift."""
     field = (bits >> 52) & 0x7FF
     mantissa = bits & _FRACTION
@@ -76,7 +77,7 @@ def add_square(limbs, row, bits):
 
 
 @inlined
-def settle(limbs, whole, gone, low, high, digits):
+def settle(limbs: Ints, whole: int, gone: int, low: int, high: int, digits: Ints) -> bool:
     """Write the digits of |whole - gone| to `digits[low : high + 3]`; True where the difference is negative."""
     carry = 0
     for k in range(low, high + 1):
@@ -96,7 +97,7 @@ def settle(limbs, whole, gone, low, high, digits):
 
 
 @inlined
-def rounded(digits, low, high, floor):
+def rounded(digits: Ints, low: int, high: int, floor: int) -> int:
     """The bits of the float nearest to the digits, ties to even; OVERFLOW beyond the largest.
 
     Bit `floor` of the digits weighs 2^-1074, the last place of a subnormal: 0 for sums, 1074 for squares.
@@ -106,8 +107,8 @@ def rounded(digits, low, high, floor):
         top -= 1
     if top < low:
         return 0
-    length = (np.float64(digits[top]).view(np.int64) >> 52) - 1022  # of a number below 2^53 in bits
-    cut = max(32 * top + length - 53, floor)
+    length = int(np.float64(digits[top]).view(np.int64) >> 52) - 1022  # of a number below 2^53 in bits
+    cut: int = max(32 * top + length - 53, floor)
     limb, shift = cut >> 5, cut & 31
     mantissa = 0
     for k in range(max(limb, low), top + 1):
@@ -123,7 +124,7 @@ def rounded(digits, low, high, floor):
 
 
 @inlined
-def _round_up(digits, low, top, half, odd):
+def _round_up(digits: Ints, low: int, top: int, half: int, odd: int) -> int:
     """1 where what is cut off, whose highest bit is `half`, is over one half, or one half and the rest is odd."""
     limb = half >> 5
     if limb > top or limb < low:
@@ -140,7 +141,9 @@ def _round_up(digits, low, top, half, odd):
 
 
 @inlined
-def numerator(count, sums, low, high, squares, square_low, square_high, out):
+def numerator(
+    count: int, sums: Ints, low: int, high: int, squares: Ints, square_low: int, square_high: int, out: Ints
+) -> tuple[int, int]:
     """Write the digits of count * squares - sums^2 to `out[first : last + 1]`, and give first and last.
 
     `sums` and `squares` are settled digits in [low, high] and [square_low, square_high]; the result is never negative.

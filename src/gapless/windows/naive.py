@@ -36,7 +36,7 @@ def _var(values: Sequence[float]) -> float | None:
     if len(values) < 2:
         return None
     n, exact = len(values), [Fraction(value) for value in values]
-    numerator = _rounded(n * sum(x * x for x in exact) - sum(exact) ** 2)
+    numerator = _rounded(n * sum((x * x for x in exact), Fraction(0)) - sum(exact, Fraction(0)) ** 2)
     return None if numerator is None else numerator / (n * (n - 1))
 
 

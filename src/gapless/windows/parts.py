@@ -120,7 +120,7 @@ def _member(point: Point) -> frozenset[Value]:
 
 def _write_members(out: Writer, members: frozenset[Value]) -> None:
     out.count(len(members))
-    for value in sorted(members):  # type: ignore[type-var]  # values of one input share a type
+    for value in sorted(members):  # values of one input share a type
         out.value(value)
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 
+from gapless.windows.batch import Bools, Ints
 from gapless.windows.extremes import raise_suffix, suffix_max
-from gapless.windows.groups import lower_bound, order_buffer, spare_buffers, visible_order
-from gapless.windows.jit import BITS, BOOLS, OUT, OUT_FLAGS, compiled, inlined
+from gapless.windows.groups import TIMELINE, Timeline, bound_of, bounds, order_buffer, visible_order
+from gapless.windows.jit import BITS, BOOLS, OUT, OUT_FLAGS, compiled, inlined, types
+from gapless.windows.window import BEGINNING
 
 __all__ = ["firsts", "latests"]
 
-_NEVER = -(1 << 63)
-
 
 @inlined
-def _insert(recent, row):
+def _insert(recent: Ints, row: int) -> None:
     """Put a row among the latest ones, latest first."""
     k = len(recent) - 1
     if row < recent[k]:
@@ -26,85 +25,84 @@ def _insert(recent, row):
     recent[k] = row
 
 
-@compiled(types.void(*[BITS] * 4, *[BITS] * 5, BITS, BOOLS, OUT, OUT_FLAGS))
+@compiled(types.void(TIMELINE, BITS, BOOLS, OUT, OUT_FLAGS))
 def latests(
-    event_start, event_stop, query_start, query_stop,
-    event_time, visible_from, at, width, hop,
-    bits, valid,
-    out, found,
-):  # fmt: skip
+    line: Timeline,
+    bits: Ints,
+    valid: Bools,
+    out: Ints,
+    found: Bools,
+) -> None:
     """Fill the bits of the n latest values [window * n + place, query]; n is the rows of `out` per window."""
-    windows = len(width)
-    order = order_buffer(visible_from, event_start, event_stop)
-    times, spare = spare_buffers(order)
+    windows = len(line.width)
+    buffer = order_buffer(line)
     n = len(out) // windows
     recent = np.empty(n, np.int64)
-    for g in range(len(event_start)):
-        start, stop = event_start[g], event_stop[g]
-        late = visible_order(visible_from, start, stop, order, times, spare)
-        recent[:] = -1
-        seen, size = 0, stop - start
-        for q in range(query_start[g], query_stop[g]):
-            now = at[q]
-            while seen < size:
-                i = order[seen] if late else start + seen
-                if visible_from[i] > now:
+    bound, until = bounds(windows)
+    for g in range(len(line.event_start)):
+        start, stop = line.event_start[g], line.event_stop[g]
+        late = visible_order(line, g, buffer)
+        recent[:], until[:] = -1, BEGINNING
+        seen = start
+        for q in range(line.query_start[g], line.query_stop[g]):
+            now = line.at[q]
+            while seen < stop:
+                i = buffer[0][seen - start] if late else seen
+                if line.visible_from[i] > now:
                     break
                 seen += 1
                 if valid[i]:
                     _insert(recent, i)
             for w in range(windows):
-                bound = lower_bound(now, width[w], hop[w]) if width[w] >= 0 else _NEVER
+                edge = bound_of(line, w, now, bound, until)
                 for place in range(n):
                     i = recent[place]
-                    if i < 0 or event_time[i] < bound:
+                    if i < 0 or line.event_time[i] < edge:
                         break
                     out[w * n + place, q] = bits[i]
                     found[w * n + place, q] = True
 
 
-@compiled(types.void(*[BITS] * 4, *[BITS] * 5, BITS, BOOLS, OUT, OUT_FLAGS))
+@compiled(types.void(TIMELINE, BITS, BOOLS, OUT, OUT_FLAGS))
 def firsts(
-    event_start, event_stop, query_start, query_stop,
-    event_time, visible_from, at, width, hop,
-    bits, valid,
-    out, found,
-):  # fmt: skip
+    line: Timeline,
+    bits: Ints,
+    valid: Bools,
+    out: Ints,
+    found: Bools,
+) -> None:
     """Fill the bits of the first value [window, query]. Out of order, a Fenwick tree knows the first visible row from any row on."""
-    windows = len(width)
-    order = order_buffer(visible_from, event_start, event_stop)
-    times, spare = spare_buffers(order)
-    tree = np.empty(len(order) + 1, np.int64)
-    lower, bound, until = np.empty(windows, np.int64), np.empty(windows, np.int64), np.empty(windows, np.int64)
-    for g in range(len(event_start)):
-        start, stop = event_start[g], event_stop[g]
-        late = visible_order(visible_from, start, stop, order, times, spare)
-        lower[:], until[:] = start, _NEVER
-        seen, size = 0, stop - start
+    windows = len(line.width)
+    buffer = order_buffer(line)
+    tree = np.empty(len(buffer[0]) + 1, np.int64)
+    lower = np.empty(windows, np.int64)
+    bound, until = bounds(windows)
+    for g in range(len(line.event_start)):
+        start, stop = line.event_start[g], line.event_stop[g]
+        late = visible_order(line, g, buffer)
+        lower[:], until[:] = start, BEGINNING
+        seen, size = start, stop - start
         if late:
             tree[: size + 1] = -stop
-        for q in range(query_start[g], query_stop[g]):
-            now = at[q]
-            while seen < size:
-                i = order[seen] if late else start + seen
-                if visible_from[i] > now:
+        for q in range(line.query_start[g], line.query_stop[g]):
+            now = line.at[q]
+            while seen < stop:
+                i = buffer[0][seen - start] if late else seen
+                if line.visible_from[i] > now:
                     break
                 seen += 1
                 if late and valid[i]:
                     raise_suffix(tree, size, i - start, -i)
             for w in range(windows):
-                if width[w] >= 0:
-                    if now >= until[w]:
-                        bound[w] = lower_bound(now, width[w], hop[w])
-                        until[w] = bound[w] + width[w] + hop[w]
-                    while lower[w] < stop and event_time[lower[w]] < bound[w]:
-                        lower[w] += 1
+                edge = bound_of(line, w, now, bound, until)
+                while lower[w] < stop and line.event_time[lower[w]] < edge:
+                    lower[w] += 1
                 if late:
                     i = -suffix_max(tree, size, lower[w] - start, -stop)
                 else:
                     while lower[w] < stop and not valid[lower[w]]:
                         lower[w] += 1
-                    i = lower[w] if lower[w] < start + seen else stop
+                    i = lower[w] if lower[w] < seen else stop
                 if i < stop:
                     out[w, q] = bits[i]
                     found[w, q] = True

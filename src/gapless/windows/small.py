@@ -8,18 +8,20 @@ for a whole column; `wide.py` does what does not fit.
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 
-from gapless.windows.groups import lower_bound, order_buffer, spare_buffers, visible_order
-from gapless.windows.jit import BITS, BOOLS, FLAG, FLOATS, INT, OUT_FLOATS, REAL, compiled
+from gapless.windows.batch import Bools, Floats, Ints
+from gapless.windows.groups import TIMELINE, Timeline, bound_of, bounds, order_buffer, visible_order
+from gapless.windows.jit import BITS, BOOLS, FLAG, FLOATS, INT, OUT_FLOATS, REAL, compiled, inlined, types
+from gapless.windows.window import BEGINNING
 
 __all__ = ["bit_span", "small_moments"]
 
 _FRACTION = (1 << 52) - 1
+_PAIR = types.Tuple((INT, INT))
 
 
-@compiled(types.UniTuple(INT, 2)(BITS, BOOLS))
-def bit_span(bits, valid):
+@compiled(_PAIR(BITS, BOOLS))
+def bit_span(bits: Ints, valid: Bools) -> tuple[int, int]:
     """The lowest and the highest bit set in any valid float, counted from 2^-1074; stops where they are 63 or more apart."""
     low, high = 4096, 0
     for i in range(len(bits)):
@@ -39,80 +41,76 @@ def bit_span(bits, valid):
     return low, high
 
 
-@compiled(
-    types.void(
-        *[BITS] * 4, *[BITS] * 5, FLOATS, BOOLS, REAL, FLAG, FLAG, FLAG, OUT_FLOATS, OUT_FLOATS, OUT_FLOATS, OUT_FLOATS
-    )
-)
+@inlined
+def _whole(values: Floats, i: int, scale: float, want_true: bool, want_moments: bool) -> int:
+    """The value in units of the scale; its truth where that is all that is wanted, and 1 where only events count."""
+    if want_moments:
+        return np.int64(values[i] * scale)  # type: ignore[return-value]
+    return np.int64(values[i] != 0) if want_true else np.int64(1)  # type: ignore[return-value]
+
+
+@inlined
+def _tally(moments: Ints, row: int, value: int) -> None:
+    moments[row, 0] += 1
+    moments[row, 1] += value != 0
+    moments[row, 2] += value
+    moments[row, 3] += value * value
+
+
+@compiled(types.void(TIMELINE, FLOATS, BOOLS, REAL, FLAG, FLAG, FLAG, OUT_FLOATS, OUT_FLOATS, OUT_FLOATS, OUT_FLOATS))
 def small_moments(
-    event_start, event_stop, query_start, query_stop,
-    event_time, visible_from, at, width, hop,
-    values, valid, scale, all_valid, want_true, want_moments,
-    count, true, total, numerator,
-):  # fmt: skip
+    line: Timeline,
+    values: Floats,
+    valid: Bools,
+    scale: float,
+    all_valid: bool,
+    want_true: bool,
+    want_moments: bool,
+    count: Floats,
+    true: Floats,
+    total: Floats,
+    numerator: Floats,
+) -> None:
     """Fill count, true, total and numerator [window, query]; `scale` makes the values whole.
 
-    `visible` holds what has become visible so far, `gone[w]` what of it lies before window w: the window is the difference. Both only grow, so one
-    pass serves all windows, and a row that becomes visible late enters both at once where its time has already left the window.
+    The last row of `moments` holds what has become visible, row w what of it lies before window w: the window is the difference. Both only grow, so
+    one pass serves all windows, and a row that becomes visible late enters both at once where its time has already left the window.
     """
-    windows = len(width)
-    order = order_buffer(visible_from, event_start, event_stop)
-    times, spare = spare_buffers(order)
-    lower, gone = np.empty(windows, np.int64), np.empty((windows, 4), np.int64)
-    bound, until = np.empty(windows, np.int64), np.empty(windows, np.int64)
-    for g in range(len(event_start)):
-        start, stop = event_start[g], event_stop[g]
-        late = visible_order(visible_from, start, stop, order, times, spare)
-        lower[:], gone[:], until[:] = start, 0, -(1 << 63)
-        n = trues = sums = squares = 0
-        seen, size = 0, stop - start
-        for q in range(query_start[g], query_stop[g]):
-            now = at[q]
-            while seen < size:
-                i = order[seen] if late else start + seen
-                if visible_from[i] > now:
+    windows = len(line.width)
+    buffer = order_buffer(line)
+    bound, until = bounds(windows)
+    lower, moments = np.empty(windows, np.int64), np.empty((windows + 1, 4), np.int64)
+    for g in range(len(line.event_start)):
+        start, stop = line.event_start[g], line.event_stop[g]
+        late = visible_order(line, g, buffer)
+        lower[:], moments[:], until[:] = start, 0, BEGINNING
+        seen = start
+        for q in range(line.query_start[g], line.query_stop[g]):
+            now = line.at[q]
+            while seen < stop:
+                i = buffer[0][seen - start] if late else seen
+                if line.visible_from[i] > now:
                     break
                 seen += 1
                 if all_valid or valid[i]:
-                    value = 1
-                    if want_moments:
-                        value = np.int64(values[i] * scale)
-                    elif want_true:
-                        value = np.int64(values[i] != 0)
-                    n += 1
-                    trues += value != 0
-                    sums += value
-                    squares += value * value
+                    value = _whole(values, i, scale, want_true, want_moments)
+                    _tally(moments, windows, value)
                     for w in range(windows):
                         if i < lower[w]:
-                            gone[w, 0] += 1
-                            gone[w, 1] += value != 0
-                            gone[w, 2] += value
-                            gone[w, 3] += value * value
+                            _tally(moments, w, value)
             for w in range(windows):
-                if width[w] >= 0:
-                    if now >= until[w]:
-                        bound[w] = lower_bound(now, width[w], hop[w])
-                        until[w] = bound[w] + width[w] + hop[w]
-                    i = lower[w]
-                    while i < stop and event_time[i] < bound[w]:
-                        if visible_from[i] <= now and (all_valid or valid[i]):
-                            value = 1
-                            if want_moments:
-                                value = np.int64(values[i] * scale)
-                            elif want_true:
-                                value = np.int64(values[i] != 0)
-                            gone[w, 0] += 1
-                            gone[w, 1] += value != 0
-                            gone[w, 2] += value
-                            gone[w, 3] += value * value
-                        i += 1
-                    lower[w] = i
-                inside = n - gone[w, 0]
+                edge = bound_of(line, w, now, bound, until)
+                i = lower[w]
+                while i < stop and line.event_time[i] < edge:
+                    if line.visible_from[i] <= now and (all_valid or valid[i]):
+                        _tally(moments, w, _whole(values, i, scale, want_true, want_moments))
+                    i += 1
+                lower[w] = i
+                inside = moments[windows, 0] - moments[w, 0]
                 count[w, q] = inside
                 if want_true:
-                    true[w, q] = trues - gone[w, 1]
+                    true[w, q] = moments[windows, 1] - moments[w, 1]
                 if want_moments:
-                    rest = sums - gone[w, 2]
+                    rest = moments[windows, 2] - moments[w, 2]
                     total[w, q] = rest
-                    numerator[w, q] = inside * (squares - gone[w, 3]) - rest * rest
+                    numerator[w, q] = inside * (moments[windows, 3] - moments[w, 3]) - rest * rest

@@ -8,6 +8,7 @@ Blocks are sorted by insertion, then merged pairwise; before each merge the ends
 
 from __future__ import annotations
 
+from gapless.windows.batch import Ints
 from gapless.windows.jit import inlined
 
 __all__ = ["merge_sort"]
@@ -16,7 +17,7 @@ _BLOCK = 16
 
 
 @inlined
-def _insertion(first, second, rows, start, stop):
+def _insertion(first: Ints, second: Ints, rows: Ints, start: int, stop: int) -> None:
     for i in range(start + 1, stop):
         a, b, row = first[i], second[i], rows[i]
         j = i
@@ -27,7 +28,7 @@ def _insertion(first, second, rows, start, stop):
 
 
 @inlined
-def _after(first, second, low, high, a, b):
+def _after(first: Ints, second: Ints, low: int, high: int, a: int, b: int) -> int:
     """The first place in the sorted [low, high) that holds more than (a, b)."""
     while low < high:
         middle = (low + high) >> 1
@@ -39,7 +40,7 @@ def _after(first, second, low, high, a, b):
 
 
 @inlined
-def _before(first, second, low, high, a, b):
+def _before(first: Ints, second: Ints, low: int, high: int, a: int, b: int) -> int:
     """The first place in the sorted [low, high) that holds (a, b) or more."""
     while low < high:
         middle = (low + high) >> 1
@@ -51,7 +52,7 @@ def _before(first, second, low, high, a, b):
 
 
 @inlined
-def _merge(first, second, rows, start, middle, stop, spare):
+def _merge(first: Ints, second: Ints, rows: Ints, start: int, middle: int, stop: int, spare: Ints) -> None:
     """Merge [start, middle) and [middle, stop), the left copied out first; `spare` holds three rows of a group's length."""
     left = middle - start
     for i in range(left):
@@ -72,7 +73,7 @@ def _merge(first, second, rows, start, middle, stop, spare):
 
 
 @inlined
-def merge_sort(first, second, rows, length, spare):
+def merge_sort(first: Ints, second: Ints, rows: Ints, length: int, spare: Ints) -> None:
     """Sort rows [0, length) by (first, second), stably, all three arrays together."""
     for start in range(0, length, _BLOCK):
         _insertion(first, second, rows, start, min(start + _BLOCK, length))

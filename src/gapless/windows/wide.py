@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 
-from gapless.windows.groups import lower_bound, order_buffer, spare_buffers, visible_order
-from gapless.windows.jit import BITS, BOOLS, FLAG, OUT, OUT_FLOATS, compiled, inlined
+from gapless.windows.batch import Bools, Floats, Ints
+from gapless.windows.groups import TIMELINE, Timeline, bound_of, bounds, order_buffer, visible_order
+from gapless.windows.jit import BITS, BOOLS, FLAG, OUT, OUT_FLOATS, compiled, inlined, types
 from gapless.windows.limbs import (
     SQUARE_LIMBS,
     SUM_LIMBS,
@@ -17,6 +17,7 @@ from gapless.windows.limbs import (
     rounded,
     settle,
 )
+from gapless.windows.window import BEGINNING
 
 __all__ = ["wide_moments"]
 
@@ -24,44 +25,46 @@ _SIGN = -(1 << 63)
 
 
 @inlined
-def _deposit(count, sums, squares, row, bits, want_squares):
+def _deposit(count: Ints, sums: Ints, squares: Ints, row: int, bits: int, want_squares: bool) -> None:
     count[row] += 1
     add(sums, row, bits)
     if want_squares:
         add_square(squares, row, bits)
 
 
-@compiled(types.void(*[BITS] * 4, *[BITS] * 5, BITS, BOOLS, FLAG, OUT_FLOATS, OUT, OUT))
+@compiled(types.void(TIMELINE, BITS, BOOLS, FLAG, OUT_FLOATS, OUT, OUT))
 def wide_moments(
-    event_start, event_stop, query_start, query_stop,
-    event_time, visible_from, at, width, hop,
-    bits, valid, want_squares,
-    count, total, numerators,
-):  # fmt: skip
+    line: Timeline,
+    bits: Ints,
+    valid: Bools,
+    want_squares: bool,
+    count: Floats,
+    total: Ints,
+    numerators: Ints,
+) -> None:
     """Fill count, and the bits of total and of the numerator of the variance [window, query]; OVERFLOW where they pass the largest float.
 
     Row `windows` of the limbs holds what is visible, row w what of it has left window w.
     """
-    windows = len(width)
-    order = order_buffer(visible_from, event_start, event_stop)
-    times, spare = spare_buffers(order)
+    windows = len(line.width)
+    buffer = order_buffer(line)
     lower, seen_count = np.empty(windows, np.int64), np.empty(windows + 1, np.int64)
-    bound, until = np.empty(windows, np.int64), np.empty(windows, np.int64)
+    bound, until = bounds(windows)
     sums = np.zeros((windows + 1, SUM_LIMBS), np.int64)
     squares = np.zeros((windows + 1, SQUARE_LIMBS if want_squares else 0), np.int64)
     digits, product = np.zeros(SUM_LIMBS, np.int64), np.zeros(SQUARE_LIMBS, np.int64)
     square_digits = np.zeros(SQUARE_LIMBS, np.int64)
-    for g in range(len(event_start)):
-        start, stop = event_start[g], event_stop[g]
-        late = visible_order(visible_from, start, stop, order, times, spare)
-        lower[:], seen_count[:], until[:] = start, 0, -(1 << 63)
+    for g in range(len(line.event_start)):
+        start, stop = line.event_start[g], line.event_stop[g]
+        late = visible_order(line, g, buffer)
+        lower[:], seen_count[:], until[:] = start, 0, BEGINNING
         low, high = SUM_LIMBS, -1
-        seen, size = 0, stop - start
-        for q in range(query_start[g], query_stop[g]):
-            now = at[q]
-            while seen < size:
-                i = order[seen] if late else start + seen
-                if visible_from[i] > now:
+        seen = start
+        for q in range(line.query_start[g], line.query_stop[g]):
+            now = line.at[q]
+            while seen < stop:
+                i = buffer[0][seen - start] if late else seen
+                if line.visible_from[i] > now:
                     break
                 seen += 1
                 if valid[i]:
@@ -73,16 +76,13 @@ def wide_moments(
                         if i < lower[w]:
                             _deposit(seen_count, sums, squares, w, value, want_squares)
             for w in range(windows):
-                if width[w] >= 0:
-                    if now >= until[w]:
-                        bound[w] = lower_bound(now, width[w], hop[w])
-                        until[w] = bound[w] + width[w] + hop[w]
-                    i = lower[w]
-                    while i < stop and event_time[i] < bound[w]:
-                        if visible_from[i] <= now and valid[i]:
-                            _deposit(seen_count, sums, squares, w, bits[i], want_squares)
-                        i += 1
-                    lower[w] = i
+                edge = bound_of(line, w, now, bound, until)
+                i = lower[w]
+                while i < stop and line.event_time[i] < edge:
+                    if line.visible_from[i] <= now and valid[i]:
+                        _deposit(seen_count, sums, squares, w, bits[i], want_squares)
+                    i += 1
+                lower[w] = i
                 inside = seen_count[windows] - seen_count[w]
                 count[w, q] = inside
                 if inside == 0:
