@@ -296,7 +296,7 @@ def slack(r):
 
 @gl.on_demand
 def queue(r):
-    """The schedule's events come an hour early: those of the last 4 hours but not of the last were due in the last 3."""
+    """The schedule comes an hour early: its last 4 hours less its last hour are the flights due in the last 3."""
     return {
         "not_departed": r.demand.flights_4h - r.demand.flights_1h - r.congestion.departures_3h,
         "not_departed_here": r.ramp_demand.flights_4h - r.ramp_demand.flights_1h - r.ramp.departures_3h,
