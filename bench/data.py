@@ -6,7 +6,9 @@ sellers are. Files are in time order, as logs are.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -38,8 +40,7 @@ def write(folder: str, events: int, requests: int, keys: int) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    half = Path(f"{folder}.half")
-    shutil.rmtree(half, ignore_errors=True)
+    half = Path(f"{folder}.{os.getpid()}")
     half.mkdir(parents=True)
     rng = np.random.default_rng(20_240_101)
     names = np.array([f"k{i:07}" for i in range(keys)])
@@ -55,7 +56,9 @@ def write(folder: str, events: int, requests: int, keys: int) -> None:
     pq.write_table(pa.table({**columns(events, 0), **more}), half / "events.parquet")
     ids = {"id": pa.array([f"r{i:08}" for i in range(requests)], pa.string())}
     pq.write_table(pa.table({**ids, **columns(requests, DAYS - REQUEST_DAYS)}), half / "requests.parquet")
-    half.rename(folder)
+    with contextlib.suppress(OSError):  # another run was first
+        half.rename(folder)
+    shutil.rmtree(half, ignore_errors=True)
 
 
 if __name__ == "__main__":

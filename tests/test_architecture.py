@@ -18,6 +18,7 @@ ANYWHERE = "anywhere"
 # Which rooms may import which library. A client library belongs to its adapter; what is not listed here is refused.
 LIBRARIES: Mapping[str, tuple[str, ...] | str] = {
     "alembic": ("adapters/mlflow",),
+    "click": ("cli",),
     "deltalake": ("adapters/delta",),
     "mlflow": ("adapters/mlflow",),
     "msgspec": ANYWHERE,
@@ -30,7 +31,6 @@ LIBRARIES: Mapping[str, tuple[str, ...] | str] = {
     "skl2onnx": ("bundle",),
     "sklearn": ("bundle", "training"),
     "sqlalchemy": ("adapters/mlflow",),
-    "typer": ("cli",),
 }
 # A value that the root holds itself: reading it imports nothing more.
 VERSION = "gapless.__version__"
