@@ -25,7 +25,8 @@ def run(options: Options) -> Findings:
 
     ours = runs(contender("gapless", "bench.ours.latest_value", sys.executable), options.repeat)
     found.record("gapless", ours)
-    for name, python in {"pandas": sys.executable, "duckdb": python_of("duckdb")}.items():
+    for name in filter(options.wants, ("pandas", "duckdb")):
+        python = python_of("duckdb") if name == "duckdb" else sys.executable
         theirs = runs(contender(name, f"bench.rivals.latest_{name}", python), options.repeat)
         found.record(name, theirs)
         counted = differences(CACHE / "latest_gapless.parquet", CACHE / f"latest_{name}.parquet")
