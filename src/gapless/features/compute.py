@@ -23,7 +23,7 @@ from gapless.product import Model
 from gapless.schema import Type
 from gapless.windows import Column, Queries, aggregate, time_order
 
-__all__ = ["Limits", "compute", "one_batch"]
+__all__ = ["Limits", "chunked", "compute", "one_batch"]
 
 Array = npt.NDArray[Any]
 
@@ -55,7 +55,7 @@ def compute(
     sources: SourceReader,
     *,
     known_by_us: int | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = Limits(),  # noqa: B008  frozen
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The columns of the requests, then every feature, computed as of each request's event time.
@@ -78,14 +78,15 @@ def compute(
     """
     groups = plan_groups(model.views)
     done = 0
-    for chunk in _chunks(checked_requests(model.requests, requests), limits.chunk_rows(len(model.outputs))):
+    for chunk in chunked(checked_requests(model.requests, requests), limits.chunk_rows(len(model.outputs))):
         yield _answer(model, groups, chunk, sources, known_by_us, limits)
         done += chunk.num_rows
         if progress is not None:
             progress(done)
 
 
-def _chunks(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+def chunked(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in the same order, cut anew: every chunk but the last has exactly `rows`."""
     held: list[pa.RecordBatch] = []
     count = 0
     for batch in batches:

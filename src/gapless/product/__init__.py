@@ -7,6 +7,7 @@ from gapless.product.hashing import definition_hash
 from gapless.product.label import Label
 from gapless.product.loading import load_product
 from gapless.product.model import Model
+from gapless.product.names import check_name
 from gapless.product.on_demand import BoundOnDemand, OnDemand, on_demand
 from gapless.product.product import Product
 from gapless.product.source import EventSource
@@ -24,6 +25,7 @@ __all__ = [
     "OnDemand",
     "Product",
     "call_author",
+    "check_name",
     "definition_hash",
     "feature_view",
     "load_product",

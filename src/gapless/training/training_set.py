@@ -67,7 +67,7 @@ def training_batches(
     from_us: int | None = None,
     until_us: int | None = None,
     known_by_us: int,
-    limits: Limits = Limits(),
+    limits: Limits = Limits(),  # noqa: B008  frozen
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The training set of all requests with event time in [from, until), in batches: for sets larger than memory.
@@ -89,7 +89,7 @@ def training_set(
     from_us: int | None = None,
     until_us: int | None = None,
     known_by_us: int,
-    limits: Limits = Limits(),
+    limits: Limits = Limits(),  # noqa: B008  frozen
     progress: Callable[[int], None] | None = None,
 ) -> TrainingSet:
     """Requests with features as of each request's time, and the label with its maturity.

@@ -1,0 +1,43 @@
+"""gapless features"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gapless.cli.output import emit, facts, json_option, progress, workspace_option
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("model")
+@click.option("--requests", required=True, type=click.Path(path_type=Path), metavar="FILE", help="One row per request.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help=".parquet or .arrow")
+@workspace_option
+@json_option
+def command(model: str, requests: Path, out: Path, folder: str, as_json: bool) -> None:
+    """Compute every feature of MODEL as of each request's event time.
+
+    The result has the columns of the requests, then `view__feature_window` for each feature, in the requests' order.
+    """
+    from gapless.workspace import Workspace
+
+    workspace = Workspace.open(Path(folder))
+    with progress(f"features of {model}", total=workspace.count_rows(model, requests), quiet=as_json) as step:
+        report = workspace.features(model, requests, out, progress=step)
+
+    def render(console: Any) -> None:
+        facts(
+            console,
+            {
+                "rows": report.rows,
+                "features": len(report.features),
+                "written to": report.out,
+                "features hash": report.features_hash[:16],
+            },
+        )
+
+    emit(report.to_dict(), render, as_json=as_json)

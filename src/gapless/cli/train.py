@@ -1,0 +1,56 @@
+"""gapless train"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gapless.cli.output import emit, facts, json_option, progress, table, workspace_option
+from gapless.cli.times import instant
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("model")
+@click.option("--train-from", "from_us", type=instant, metavar="T", help="Learn from requests from then on.")
+@click.option("--until", "until_us", type=instant, metavar="T", help="Learn from requests before then; what follows evaluates.")
+@click.option("--evaluate-until", "evaluate_until_us", type=instant, metavar="T", help="Evaluate on requests before then.")
+@click.option("--known-by", "known_by_us", type=instant, metavar="T", help="See nothing that became known later.")
+@workspace_option
+@json_option
+def command(
+    model: str,
+    from_us: int | None,
+    until_us: int | None,
+    evaluate_until_us: int | None,
+    known_by_us: int | None,
+    folder: str,
+    as_json: bool,
+) -> None:
+    """Build the training set of MODEL, fit, evaluate on the period that follows, track the run, register a version.
+
+    Without --until the last fifth of the labelled requests, by time, evaluates.
+    """
+    from gapless.workspace import Workspace
+
+    workspace = Workspace.open(Path(folder))
+    with progress(f"features of {model}", total=None, quiet=as_json) as step:
+        report = workspace.train(
+            model,
+            from_us=from_us,
+            until_us=until_us,
+            evaluate_until_us=evaluate_until_us,
+            known_by_us=known_by_us,
+            progress=step,
+        )
+
+    def render(out: Any) -> None:
+        facts(out, report.facts)
+        table(out, ["metric", "value", "low", "high"], report.metric_rows, title="evaluation, with 95 % intervals")
+        for note in report.notes:
+            click.echo(note)
+
+    emit(report.to_dict(), render, as_json=as_json)
