@@ -1,0 +1,130 @@
+"""Which rows repeat an event_id: exactly, over the file and the whole table, in bounded memory.
+
+Every row becomes five words: its id's hash (2), its content's hash (2), its place (1). They are spilled to 256 files by
+the first bits of the id, so that all rows of one id are in one file, in order; then each file is resolved by itself.
+
+    word 0    1    2        3        4
+        id   id   content  content  place
+
+Cost: 40 bytes of disk per row; memory of one 256th of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gapless.ingest.hashing import hash_rows
+from gapless.ingest.kernels import resolve
+from gapless.ports.offline import TextRange, TimeRange
+
+__all__ = ["CONFLICT", "NEW", "REPEAT", "Repeats"]
+
+NEW, REPEAT, CONFLICT = 0, 1, 2
+_BITS = 8
+_WORDS = 5
+
+
+class _Spill:
+    """Rows of five words, in one file per first bits of the id."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self._paths = [folder / f"{name}-{part}" for part in range(1 << _BITS)]
+        self._files: list[BinaryIO] = []
+
+    def add(self, rows: npt.NDArray[np.uint64]) -> None:
+        if not self._files:
+            self._files = [path.open("wb") for path in self._paths]
+        part = (rows[:, 0] >> np.uint64(64 - _BITS)).astype(np.uint8)
+        order = np.argsort(part, kind="stable")  # radix: linear
+        ends = np.cumsum(np.bincount(part, minlength=1 << _BITS))
+        sorted_rows = rows[order]
+        for file, start, end in zip(self._files, [0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+            if end > start:
+                file.write(sorted_rows[start:end].tobytes())
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
+
+    def parts(self) -> Iterator[npt.NDArray[np.uint64]]:
+        for path in self._paths:
+            words = np.fromfile(path, np.uint64) if self._files else np.zeros(0, np.uint64)
+            yield words.reshape(-1, _WORDS)
+
+
+class Repeats:
+    """Knows of each good row of a file whether its id is new, from the file's rows and those of the table.
+
+    Use: add() every batch, add_table() every batch of the table within `span`, resolve(); then verdicts(count), in the
+    order of add().
+    """
+
+    def __init__(self, folder: Path, columns: list[str], event_id: str) -> None:
+        self._folder = folder
+        self._columns = columns
+        self._event_id = event_id
+        self._new, self._old = _Spill(folder, "new"), _Spill(folder, "old")
+        self._rows = 0
+        self._ends: tuple[Any, Any] | None = None
+        self._verdicts: Any = None
+        self._read = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Good rows of the file, in order."""
+        if not batch.num_rows:
+            return
+        ends = pc.min_max(batch.column(self._event_id)).as_py()
+        low, high = self._ends or (ends["min"], ends["max"])
+        self._ends = min(low, ends["min"]), max(high, ends["max"])
+        self._new.add(self._words(batch, self._rows))
+        self._rows += batch.num_rows
+
+    @property
+    def span(self) -> TimeRange | TextRange | None:
+        """The ids that were added; None where there are none."""
+        if self._ends is None:
+            return None
+        low, high = self._ends
+        return (
+            TextRange(self._event_id, low, high) if isinstance(low, str) else TimeRange(self._event_id, low, high + 1)
+        )
+
+    def add_table(self, batch: pa.RecordBatch) -> None:
+        """Rows that are in the table already."""
+        self._old.add(self._words(batch, 0))
+
+    def resolve(self) -> None:
+        """Decides every row that was added."""
+        self._new.close()
+        self._old.close()
+        path = self._folder / "verdicts"
+        with path.open("wb") as file:
+            file.truncate(max(self._rows, 1))
+        self._verdicts = np.memmap(path, np.uint8, "r+")
+        for old, new in zip(self._old.parts(), self._new.parts(), strict=True):
+            size = 1 << max(4, int(2 * (len(old) + len(new))).bit_length())
+            verdicts = np.zeros(len(new), np.uint8)
+            resolve(old, new, np.full(size, -1, np.int64), verdicts)
+            repeated = np.flatnonzero(verdicts)
+            self._verdicts[new[repeated, 4].astype(np.int64)] = verdicts[repeated]
+
+    def verdicts(self, count: int) -> npt.NDArray[np.uint8]:
+        """Of the next `count` rows."""
+        part: npt.NDArray[np.uint8] = np.array(self._verdicts[self._read : self._read + count])
+        self._read += count
+        return part
+
+    def _words(self, batch: pa.RecordBatch, first: int) -> npt.NDArray[np.uint64]:
+        rows = np.empty((batch.num_rows, _WORDS), np.uint64)
+        rows[:, 0:2] = hash_rows([batch.column(self._event_id)])
+        rows[:, 2:4] = hash_rows([batch.column(name) for name in self._columns])
+        rows[:, 4] = np.arange(first, first + batch.num_rows, dtype=np.uint64)
+        return rows
