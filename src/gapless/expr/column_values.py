@@ -98,6 +98,8 @@ def broadcast(column: Column, rows: int) -> Column:
     if isinstance(column.data, pa.Scalar):
         array = pa.repeat(column.data, rows)
         return Column(array, validity(array))
+    if isinstance(column.data, pa.Array):
+        return column
     valid = column.valid if column.valid is None else np.broadcast_to(column.valid, rows)
     return Column(np.broadcast_to(column.data, rows), valid)
 
