@@ -1,5 +1,6 @@
 """Expressions of every operation, and rows that try to break them. Shared by the golden vectors and the tests of emitters."""
 
+# ruff: noqa: E501, RUF001
 from __future__ import annotations
 
 import itertools
@@ -25,14 +26,30 @@ COLUMNS = {
     **dict.fromkeys("tw", Type.TIMESTAMP),
 }
 
-ZONES = ("UTC", "America/New_York", "Europe/Dublin", "Australia/Lord_Howe", "America/Havana", "Pacific/Apia", "Asia/Kathmandu", "Africa/Casablanca")
+ZONES = (
+    "UTC",
+    "America/New_York",
+    "Europe/Dublin",
+    "Australia/Lord_Howe",
+    "America/Havana",
+    "Pacific/Apia",
+    "Asia/Kathmandu",
+    "Africa/Casablanca",
+)
 _ALL_PAIRS = ((x, y), (s, u), (t, w), (p, q))
 
 CASES: dict[str, list[Expr]] = {
     "column": [x, p, s, t],
     "literal": [
-        literal(-0.0), literal(5e-324), literal(0.1), literal(True), literal(""), literal("'\"\\{}\n😀é"), literal(datetime(2013, 7, 1, tzinfo=UTC)),
-        literal(datetime(1, 1, 1)), x + literal(0.1),
+        literal(-0.0),
+        literal(5e-324),
+        literal(0.1),
+        literal(True),
+        literal(""),
+        literal("'\"\\{}\n😀é"),
+        literal(datetime(2013, 7, 1, tzinfo=UTC)),
+        literal(datetime(1, 1, 1)),
+        x + literal(0.1),
     ],
     "null": [null(float), null(bool), null(str), null(datetime), x + null(float), p & null(bool), concat(s, null(str))],
     "add": [x + y, x + 1, 0.1 + x],
@@ -75,7 +92,13 @@ CASES: dict[str, list[Expr]] = {
         when(True, x).otherwise(y),
         when(null(bool), s).otherwise(u),
     ],
-    "coalesce": [*(coalesce(a, b) for a, b in _ALL_PAIRS), coalesce(x / y, y, 0), coalesce(s, "none"), coalesce(1, x), coalesce(None, x, z)],
+    "coalesce": [
+        *(coalesce(a, b) for a, b in _ALL_PAIRS),
+        coalesce(x / y, y, 0),
+        coalesce(s, "none"),
+        coalesce(1, x),
+        coalesce(None, x, z),
+    ],
     "lower": [s.lower()],
     "upper": [s.upper()],
     "trim": [s.trim()],
@@ -85,15 +108,32 @@ CASES: dict[str, list[Expr]] = {
     "starts_with": [s.starts_with("a"), s.starts_with(""), s.starts_with("\u0301")],
     "ends_with": [s.ends_with("a"), s.ends_with(""), s.ends_with("\u0301")],
     "concat": [concat(s, u), concat(s, "-", u, s), concat("é", s)],
-    "replace": [s.replace("a", "bb"), s.replace("aa", "a"), s.replace("é", ""), s.replace("'", '"'), s.replace("$1", "\\0")],
-    "hash_bucket": [s.hash_bucket(2**31), s.hash_bucket(1000, seed=42), s.hash_bucket(1), s.hash_bucket(7, seed=2**32 - 1)],
+    "replace": [
+        s.replace("a", "bb"),
+        s.replace("aa", "a"),
+        s.replace("é", ""),
+        s.replace("'", '"'),
+        s.replace("$1", "\\0"),
+    ],
+    "hash_bucket": [
+        s.hash_bucket(2**31),
+        s.hash_bucket(1000, seed=42),
+        s.hash_bucket(1),
+        s.hash_bucket(7, seed=2**32 - 1),
+    ],
     "bool_to_float": [p.to_float(), (x > y).to_float()],
     "float_to_bool": [x.to_bool()],
     "string_to_float": [s.to_float(), s.trim().to_float()],
     "float_to_string": [x.to_string(), (x * 1e18).to_string()],
     "timestamp_to_float": [t.to_float()],
     "float_to_timestamp": [x.to_timestamp(), t.to_float().to_timestamp()],
-    "elapsed": [t.seconds_since(w), t.minutes_since(w), t.hours_since(w), t.days_since(w), t.hours_since(datetime(2013, 1, 1))],
+    "elapsed": [
+        t.seconds_since(w),
+        t.minutes_since(w),
+        t.hours_since(w),
+        t.days_since(w),
+        t.hours_since(datetime(2013, 1, 1)),
+    ],
     "shift": [t + "90m", t - "30d", t + timedelta(microseconds=1), t.plus("100000d"), t.minus("1us")],
     "truncate": [
         *(t.truncate(unit, zone) for unit in ("hour", "day", "month") for zone in ZONES),
@@ -126,7 +166,11 @@ def _edges() -> list[int]:
     """Instants around transitions of the zones: the oldest, some of the 2010s, and far into the repeating part."""
     found = []
     for zone in map(load_zone, ZONES):
-        starts = [start for start in zone.starts[1:] if zone.starts[1] == start or parse_instant("2010-01-01") <= start < parse_instant("2015-01-01")]
+        starts = [
+            start
+            for start in zone.starts[1:]
+            if zone.starts[1] == start or parse_instant("2010-01-01") <= start < parse_instant("2015-01-01")
+        ]
         starts += zone.starts[1:][-3:]
         found += [start + shift for start in starts for shift in (-1, 0, 1)]
     return sorted(set(found))
@@ -141,7 +185,12 @@ TIMESTAMPS: tuple[int | None, ...] = (
     )),
     *_edges(),
 )  # fmt: skip
-POOLS: dict[Type, tuple[Any, ...]] = {Type.FLOAT: FLOATS, Type.STRING: STRINGS, Type.BOOL: BOOLS, Type.TIMESTAMP: TIMESTAMPS}
+POOLS: dict[Type, tuple[Any, ...]] = {
+    Type.FLOAT: FLOATS,
+    Type.STRING: STRINGS,
+    Type.BOOL: BOOLS,
+    Type.TIMESTAMP: TIMESTAMPS,
+}
 
 
 def columns_in(expr: Expr) -> list[str]:
@@ -160,7 +209,9 @@ def pool_rows(names: list[str], limit: int) -> list[tuple[Any, ...]]:
         return list(itertools.product(*pools))
     choose = random.Random(len(names))
     longest = max(map(len, pools))
-    rows = [tuple(pool[(i * (2 * k + 1)) % len(pool)] for k, pool in enumerate(pools)) for i in range(min(longest, limit))]
+    rows = [
+        tuple(pool[(i * (2 * k + 1)) % len(pool)] for k, pool in enumerate(pools)) for i in range(min(longest, limit))
+    ]
     rows += [tuple(choose.choice(pool) for pool in pools) for _ in range(limit - len(rows))]
     return rows
 
@@ -169,7 +220,12 @@ def random_value(kind: Type, choose: random.Random) -> Any:
     """A hard value, or a random one of the kind."""
     if choose.random() < 0.35:
         return choose.choice(POOLS[kind])
-    return {Type.FLOAT: _random_float, Type.STRING: _random_string, Type.BOOL: _random_bool, Type.TIMESTAMP: _random_instant}[kind](choose)
+    return {
+        Type.FLOAT: _random_float,
+        Type.STRING: _random_string,
+        Type.BOOL: _random_bool,
+        Type.TIMESTAMP: _random_instant,
+    }[kind](choose)
 
 
 def _random_float(choose: random.Random) -> float:

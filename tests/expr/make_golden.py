@@ -22,7 +22,13 @@ def case(op: str, expr: Expr) -> dict[str, Any]:
     for values in pool_rows(names, _ROWS):
         result = program(dict(zip(names, values, strict=True)))["out"]
         rows.append([*(encode(v, k) for v, k in zip(values, kinds, strict=True)), encode(result, expr.type)])
-    return {"op": op, "expr": to_json(expr), "columns": {n: COLUMNS[n].value for n in names}, "type": expr.type.value, "rows": rows}
+    return {
+        "op": op,
+        "expr": to_json(expr),
+        "columns": {n: COLUMNS[n].value for n in names},
+        "type": expr.type.value,
+        "rows": rows,
+    }
 
 
 def files() -> dict[str, str]:
@@ -32,7 +38,10 @@ def files() -> dict[str, str]:
         groups.setdefault(operation.group.lower(), []).extend(
             json.dumps(case(op, expr), ensure_ascii=True, separators=(",", ":")) for expr in CASES[op]
         )
-    return {f"{group}.json": f'{{"opset":{OPSET_VERSION},"cases":[\n' + ",\n".join(cases) + "\n]}\n" for group, cases in groups.items()}
+    return {
+        f"{group}.json": f'{{"opset":{OPSET_VERSION},"cases":[\n' + ",\n".join(cases) + "\n]}\n"
+        for group, cases in groups.items()
+    }
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from pathlib import Path
 import mpmath as mp
 
 OUT = Path(__file__).parents[2] / "src" / "gapless" / "expr" / "elementary_tables.py"
-HEAD = '''"""The tables of `elementary`, written by tests/expr/tables.py from mpmath; every number reads back as the same float.
+HEAD = '''"""The tables of `elementary`, written by tests/expr/tables.py from mpmath; every number reads back as the
+same float.
 
 LOG, from m = 90/128 to 182/128: c ≈ 1/m with 10 bits, then -log c as a sum of two floats.
 EXP, for j from 0 to 31: 2^(j/32) as a sum of two floats.

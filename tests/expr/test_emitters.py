@@ -24,7 +24,10 @@ VECTORS = list(vectors())
 
 
 def batch_of(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch:
-    columns = [pa.array([row[i] for row in rows], pa.int64() if COLUMNS[n] is Type.TIMESTAMP else ARROW_TYPES[COLUMNS[n]]) for i, n in enumerate(names)]
+    columns = [
+        pa.array([row[i] for row in rows], pa.int64() if COLUMNS[n] is Type.TIMESTAMP else ARROW_TYPES[COLUMNS[n]])
+        for i, n in enumerate(names)
+    ]
     arrays = [c.cast(ARROW_TYPES[COLUMNS[n]]) for c, n in zip(columns, names, strict=True)]
     # A column that nothing reads gives tables of expressions without columns their number of rows.
     return pa.RecordBatch.from_arrays([*arrays, pa.array(range(len(rows)))], [*names, "row"])

@@ -1,22 +1,23 @@
 """Calendar arithmetic on whole numbers, after Howard Hinnant's days_from_civil.
 
-Only + - * // % and comparisons, without branches: the same lines serve Python ints and NumPy int64 arrays, for any year.
+Only + - * // % and comparisons, without branches: the same lines serve Python ints and NumPy int64 arrays, for any
+year.
 
 References: [1] H. Hinnant, chrono-compatible low-level date algorithms, 2013.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any
 
 __all__ = ["date_of_days", "day_of_year", "days_of_date", "iso_week", "weekday"]
 
-I = TypeVar("I")  # noqa: E741  # int, or an int64 array
+Whole = Any  # an int, or an int64 array
 _DAYS_PER_ERA = 146_097  # of 400 years
 _EPOCH_SHIFT = 719_468  # days from 0000-03-01 to 1970-01-01
 
 
-def date_of_days(days):  # type: ignore[no-untyped-def]
+def date_of_days(days: Whole) -> tuple[Whole, Whole, Whole]:
     """Year, month, day of a count of days since 1970-01-01.
 
     Examples:
@@ -35,7 +36,7 @@ def date_of_days(days):  # type: ignore[no-untyped-def]
     return year, month, day
 
 
-def days_of_date(year, month, day):  # type: ignore[no-untyped-def]
+def days_of_date(year: Whole, month: Whole, day: Whole) -> Whole:
     """Days since 1970-01-01."""
     y = year - (month <= 2)
     era = y // 400
@@ -45,18 +46,18 @@ def days_of_date(year, month, day):  # type: ignore[no-untyped-def]
     return era * _DAYS_PER_ERA + doe - _EPOCH_SHIFT
 
 
-def weekday(days):  # type: ignore[no-untyped-def]
+def weekday(days: Whole) -> Whole:
     """Monday 0 to Sunday 6; 1970-01-01 was a Thursday."""
     return (days + 3) % 7
 
 
-def day_of_year(days):  # type: ignore[no-untyped-def]
+def day_of_year(days: Whole) -> Whole:
     """1 to 366."""
     year, _, _ = date_of_days(days)
     return days - days_of_date(year, 1, 1) + 1
 
 
-def iso_week(days):  # type: ignore[no-untyped-def]
+def iso_week(days: Whole) -> Whole:
     """1 to 53: the week of the year that the Thursday of this week is in."""
     thursday = days - weekday(days) + 3
     return (day_of_year(thursday) - 1) // 7 + 1

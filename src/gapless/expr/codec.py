@@ -21,8 +21,8 @@ _FIELDS = {"opset", "nodes"}
 def to_json(expr: Expr) -> dict[str, Any]:
     """A JSON value that `from_json` turns into the same expression.
 
-    Shape: {"opset": 1, "nodes": [{"op": …, "args": [earlier positions], "params": {…}}, …]}; the last node is the result,
-    and a shared part stands once. Whole µs of a timestamp are text, since JSON numbers end at 2^53.
+    Shape: {"opset": 1, "nodes": [{"op": …, "args": [earlier positions], "params": {…}}, …]}; the last node is the
+    result, and a shared part stands once. Whole µs of a timestamp are text, since JSON numbers end at 2^53.
     """
     order = list(postorder(expr))
     position = {node.digest: index for index, node in enumerate(order)}
@@ -41,7 +41,9 @@ def _node_to_json(node: Expr, position: Mapping[str, int]) -> dict[str, Any]:
 def _value_to_json(node: Expr, value: Value) -> Any:
     if isinstance(value, tuple):
         return list(value)
-    in_microseconds = node.op == "shift" or (node.op == "literal" and node.type is Type.TIMESTAMP and isinstance(value, int))
+    in_microseconds = node.op == "shift" or (
+        node.op == "literal" and node.type is Type.TIMESTAMP and isinstance(value, int)
+    )
     return str(value) if in_microseconds else value
 
 
@@ -74,7 +76,9 @@ def _assembled(nodes: Sequence[object]) -> Expr:
                 raise
             raise _corrupt(f"node {position} is malformed", seen=doc, allowed=str(error)) from None
     if len(used) != len(built) - 1:
-        raise _corrupt("nodes that nothing uses", seen=len(built) - 1 - len(used), allowed="every node but the last is an argument")
+        raise _corrupt(
+            "nodes that nothing uses", seen=len(built) - 1 - len(used), allowed="every node but the last is an argument"
+        )
     return built[-1]
 
 
@@ -106,12 +110,20 @@ def _value_from_json(op: str, name: str, params: Mapping[str, object]) -> object
     in_microseconds = op == "shift" or (op == "literal" and name == "value" and params.get("type") == "timestamp")
     if not in_microseconds:
         return value
-    if isinstance(value, str) and len(value) <= 20 and value.removeprefix("-").isascii() and value.removeprefix("-").isdigit():
+    if (
+        isinstance(value, str)
+        and len(value) <= 20
+        and value.removeprefix("-").isascii()
+        and value.removeprefix("-").isdigit()
+    ):
         return int(value)
     raise _corrupt("not a number of microseconds", seen=value, allowed="whole microseconds as text")
 
 
 def _corrupt(what: str, *, seen: object, allowed: str) -> CorruptData:
     return CorruptData(
-        what, seen=seen, allowed=allowed, next_step="write the file again from the product, with this release of gapless or an older one"
+        what,
+        seen=seen,
+        allowed=allowed,
+        next_step="write the file again from the product, with this release of gapless or an older one",
     )

@@ -1,4 +1,6 @@
-"""exp, log, log1p and power over float64 arrays: the functions of `elementary`, compiled by numba, or interpreted where numba is missing.
+"""exp, log, log1p and power over float64 arrays: the functions of `elementary`, compiled by numba.
+
+Where numba is missing the same lines are interpreted.
 
 numba is used without fastmath, so nothing is reordered or fused and the bits are those of the interpreter.
 """
@@ -11,7 +13,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +24,11 @@ from gapless.expr.elementary_tables import EXP, LOG
 __all__ = ["FUNCTIONS", "compiled", "interpreted"]
 
 Floats = npt.NDArray[np.float64]
+Loop = Callable[..., None]
 
 _SOURCES = ("column_math", "elementary")
-# numba looks at one file's time to know whether a cached kernel still holds, yet `elementary` is compiled into kernels of this file.
+# numba looks at one file's time to know whether a cached kernel still holds, yet `elementary` is compiled into
+# kernels of this file.
 _DIGEST = sha256(b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in _SOURCES)).hexdigest()[:8]
 
 LOG_TABLE = np.array(LOG)
@@ -54,11 +58,16 @@ def _power_loop(x, y, out, log_table, exp_table):  # type: ignore[no-untyped-def
 
 
 _log, _log1p, _exp, _power = elementary.log, elementary.log1p, elementary.exp, elementary.power
-_LOOPS = {"log": (_log_loop, 2), "log1p": (_log1p_loop, 2), "exp": (_exp_loop, 2), "power": (_power_loop, 3)}
+_LOOPS: dict[str, tuple[Loop, int]] = {
+    "log": (_log_loop, 2),
+    "log1p": (_log1p_loop, 2),
+    "exp": (_exp_loop, 2),
+    "power": (_power_loop, 3),
+}
 
 
 def _renamed(function: Callable[..., Any], **names: Any) -> FunctionType:
-    """The same code with other things behind its global names, and a name that numba's cache tells apart from other releases."""
+    """The same code with other things behind its global names, and a name of its own in numba's cache."""
     made = FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__)
     made.__qualname__ = f"{function.__qualname__}_{_DIGEST}"
     made.__module__ = function.__module__
@@ -75,10 +84,11 @@ def _compiled_elementary() -> dict[str, Any]:
 
 
 @cache
-def compiled(name: str) -> Callable[..., Any]:
+def compiled(name: str) -> Loop:
     """The compiled loop of an operation; raises ImportError where numba is missing.
 
-    Cost: some 0.5 s once per machine, where the package's or the user's cache folder can be written, else once per process.
+    Cost: some 0.5 s once per machine, where the package's or the user's cache folder can be written, else once per
+    process.
     """
     import numba
     from numba import types
@@ -88,21 +98,23 @@ def compiled(name: str) -> Callable[..., Any]:
     write = types.Array(types.float64, 1, "C")
     tables = 2 if name == "power" else 1
     signature = types.void(*[read] * (floats - 1), write, *[read] * tables)
-    options = {"error_model": "numpy", "nogil": True}
+    jit: Any = numba.njit  # its stubs know fewer forms than it takes
+    options: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+    kernel = _renamed(loop, **_compiled_elementary())
     try:
-        return numba.njit(signature, cache=True, **options)(_renamed(loop, **_compiled_elementary()))
+        return cast(Loop, jit(signature, cache=True, **options)(kernel))
     except RuntimeError as error:
         if "cannot cache" not in str(error):
             raise
-        return numba.njit(signature, **options)(_renamed(loop, **_compiled_elementary()))
+        return cast(Loop, jit(signature, **options)(kernel))
 
 
-def interpreted(name: str) -> Callable[..., Any]:
+def interpreted(name: str) -> Loop:
     """The same loop as plain Python, some 100 times slower."""
     return _LOOPS[name][0]
 
 
-def _fastest(name: str) -> Callable[..., Any]:
+def _fastest(name: str) -> Loop:
     try:
         return compiled(name)
     except ImportError:

@@ -1,4 +1,7 @@
-"""Operations on numbers and bools over NumPy arrays. Undefined floats come out as NaN or ±inf; the program makes them null."""
+"""Operations on numbers and bools over NumPy arrays.
+
+Undefined floats come out as NaN or ±inf; the program makes them null.
+"""
 
 from __future__ import annotations
 
@@ -64,30 +67,29 @@ def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda params, *arrays: function(*arrays)
 
 
+_PLAIN: Mapping[str, Callable[..., Any]] = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "floor_divide": _floor_divide,
+    "modulo": _modulo,
+    "negate": np.negative,
+    "abs": np.abs,
+    "floor": lambda x: np.floor(x) + 0.0,
+    "ceil": lambda x: np.ceil(x) + 0.0,
+    "round": _round,
+    "sqrt": np.sqrt,
+    "minimum": _minimum,
+    "maximum": _maximum,
+    "not": np.logical_not,
+    "bool_to_float": lambda x: x.astype(np.float64),
+    "float_to_bool": lambda x: x != 0.0,
+    **FUNCTIONS,
+}
+
 KERNELS: Mapping[str, Callable[..., Any]] = {
-    **{
-        name: _plain(function)
-        for name, function in {
-            "add": np.add,
-            "subtract": np.subtract,
-            "multiply": np.multiply,
-            "divide": np.divide,
-            "floor_divide": _floor_divide,
-            "modulo": _modulo,
-            "negate": np.negative,
-            "abs": np.abs,
-            "floor": lambda x: np.floor(x) + 0.0,
-            "ceil": lambda x: np.ceil(x) + 0.0,
-            "round": _round,
-            "sqrt": np.sqrt,
-            "minimum": _minimum,
-            "maximum": _maximum,
-            "not": np.logical_not,
-            "bool_to_float": lambda x: x.astype(np.float64),
-            "float_to_bool": lambda x: x != 0.0,
-            **FUNCTIONS,
-        }.items()
-    },
+    **{name: _plain(function) for name, function in _PLAIN.items()},
     "is_in": lambda params, x: ~np.isnan(position_among(x, params["values"])),
     "position_in": lambda params, x: position_among(x, params["values"]),
     "eq": _plain(np.equal),

@@ -1,4 +1,7 @@
-"""Tables: expressions over Arrow record batches, every shared node computed once, in blocks that stay in the processor's cache."""
+"""Tables.
+
+Expressions over Arrow record batches, every shared node computed once, in blocks that stay in the processor's cache.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ class ColumnProgram:
         self.schema = pa.schema([(name, ARROW_TYPES[expr.type]) for name, expr in self._exprs.items()])
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """One column per expression, in their order, for the rows of `batch`. Raises: InputError for a missing column or another type."""
+        """One column per expression, in their order, for the rows of `batch`.
+
+        Raises: InputError for a missing column or another type.
+        """
         missing = [name for name in self._columns if name not in batch.schema.names]
         if missing:
             raise _missing(missing[0], batch.schema.names)
@@ -65,7 +71,11 @@ class ColumnProgram:
         left = dict(self._uses)
         with np.errstate(all="ignore"):
             for node in self._steps:
-                found[node.digest] = _column(node, batch) if node.op == "column" else _evaluated(node, [found[arg.digest] for arg in node.args])
+                found[node.digest] = (
+                    _column(node, batch)
+                    if node.op == "column"
+                    else _evaluated(node, [found[arg.digest] for arg in node.args])
+                )
                 for arg in node.args:
                     left[arg.digest] -= 1
                     if not left[arg.digest]:
@@ -132,7 +142,13 @@ def _finite(values: Any) -> Any:
 
 def covers(op: str) -> bool:
     """Whether the operation has a kernel."""
-    homes = (column_logic.KERNELS, column_strings.STRING_RESULTS, column_strings.KERNELS, column_times.INSTANTS, column_times.KERNELS)
+    homes = (
+        column_logic.KERNELS,
+        column_strings.STRING_RESULTS,
+        column_strings.KERNELS,
+        column_times.INSTANTS,
+        column_times.KERNELS,
+    )
     return op == "float_to_string" or any(op in home for home in (*homes, column_numbers.KERNELS))
 
 

@@ -1,4 +1,7 @@
-"""Operations on strings over Arrow arrays. What Arrow defines as we do runs in Arrow; the rest runs once per distinct value."""
+"""Operations on strings over Arrow arrays.
+
+What Arrow defines as we do runs in Arrow; the rest runs once per distinct value.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,9 @@ def _slice(params: Params, array: pa.Array) -> pa.Array:
 def format_floats(column: Column) -> Column:
     """Each number as its shortest text."""
     data = np.atleast_1d(column.data)
-    encoded = pa.array(data, mask=None if column.valid is None else ~np.broadcast_to(column.valid, data.shape)).dictionary_encode()
+    encoded = pa.array(
+        data, mask=None if column.valid is None else ~np.broadcast_to(column.valid, data.shape)
+    ).dictionary_encode()
     texts = pa.array([format_float(value) for value in encoded.dictionary.to_pylist()], pa.string())
     array = pa.DictionaryArray.from_arrays(encoded.indices, texts).dictionary_decode()
     return Column(array, validity(array))
@@ -51,7 +56,9 @@ STRING_RESULTS: Mapping[str, Callable[..., pa.Array]] = {
     "upper": lambda params, s: pc.ascii_upper(s),
     "trim": lambda params, s: pc.ascii_trim(s, characters=BLANKS),
     "slice": _slice,
-    "concat": lambda params, *texts: pc.binary_join_element_wise(*texts, pa.scalar("", pa.string()), null_handling="emit_null"),
+    "concat": lambda params, *texts: pc.binary_join_element_wise(
+        *texts, pa.scalar("", pa.string()), null_handling="emit_null"
+    ),
     "replace": lambda params, s: pc.replace_substring(s, pattern=params["old"], replacement=params["new"]),
 }
 """Operation → function of (params, Arrow arrays or scalars), null where any is null."""
@@ -61,7 +68,9 @@ KERNELS: Mapping[str, Callable[..., Any]] = {
     "contains": lambda params, s: numbers(pc.match_substring(s, params["text"])),
     "starts_with": lambda params, s: numbers(pc.starts_with(s, params["text"])),
     "ends_with": lambda params, s: numbers(pc.ends_with(s, params["text"])),
-    "hash_bucket": lambda params, s: _per_distinct(s, lambda text: float(murmur3(text, params["seed"]) % params["buckets"])),
+    "hash_bucket": lambda params, s: _per_distinct(
+        s, lambda text: float(murmur3(text, params["seed"]) % params["buckets"])
+    ),
     "string_to_float": lambda params, s: _per_distinct(s, parse_float),
     "is_in": lambda params, s: numbers(pc.is_in(s, value_set=pa.array(params["values"], pa.string()))),
     "position_in": _position_in,

@@ -28,7 +28,7 @@ def _table(name: str) -> tuple[Zone, Instants, Instants, Instants]:
     return zone, np.array(zone.starts), np.array(zone.offsets), np.array(zone.walls)
 
 
-def _periods_back(us: Instants, ends: int | None) -> Instants | int:
+def _periods_back(us: Instants, ends: int | None) -> Any:
     """How far before `us` the table is read."""
     if ends is None or not (late := us >= ends).any():
         return 0
@@ -39,7 +39,8 @@ def _offset_at(us: Instants, name: str) -> Instants | int:
     zone, starts, offsets, _ = _table(name)
     if len(starts) == 1:
         return zone.offsets[0]
-    return offsets[np.searchsorted(starts, us - _periods_back(us, zone.ends), side="right") - 1]
+    found: Instants = offsets[np.searchsorted(starts, us - _periods_back(us, zone.ends), side="right") - 1]
+    return found
 
 
 def _instant_of(wall: Instants, name: str) -> Instants:
@@ -47,7 +48,8 @@ def _instant_of(wall: Instants, name: str) -> Instants:
     back = _periods_back(wall, zone.ends)
     index = np.searchsorted(walls, wall - back, side="right") - 1
     following = np.append(starts[1:], np.iinfo(np.int64).max)[index]
-    return np.minimum(wall - back - offsets[index], following) + back
+    found: Instants = np.minimum(wall - back - offsets[index], following) + back
+    return found
 
 
 def _within(us: Instants) -> tuple[Instants, Flags]:

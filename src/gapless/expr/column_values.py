@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gapless.arrow import ARROW_TYPES, TIMESTAMP, plain, to_numpy
 from gapless.errors import GaplessError, InputError

@@ -10,7 +10,20 @@ from gapless.expr.nodes import Node, Operand, build, leaf, literal_of, postorder
 from gapless.expr.operators import Operators
 from gapless.schema import Type
 
-__all__ = ["Expr", "When", "coalesce", "column", "columns_of", "concat", "fingerprint", "literal", "maximum", "minimum", "null", "when"]
+__all__ = [
+    "Expr",
+    "When",
+    "coalesce",
+    "column",
+    "columns_of",
+    "concat",
+    "fingerprint",
+    "literal",
+    "maximum",
+    "minimum",
+    "null",
+    "when",
+]
 
 _TYPES = {float: Type.FLOAT, int: Type.FLOAT, bool: Type.BOOL, str: Type.STRING, datetime: Type.TIMESTAMP}
 
@@ -52,7 +65,9 @@ def null(type: Type | type) -> Expr:
     """No value, of a stated type: `null(float)`."""
     kind = type.in_expressions if isinstance(type, Type) else _TYPES.get(type)
     if kind is None:
-        raise TypeMismatch("null needs a type", seen=type, allowed="float, bool, str, datetime", next_step="write null(float)")
+        raise TypeMismatch(
+            "null needs a type", seen=type, allowed="float, bool, str, datetime", next_step="write null(float)"
+        )
     return leaf(Expr, "null", type=kind.value)
 
 
@@ -105,7 +120,12 @@ def concat(*values: Operand) -> Expr:
 
 def _variadic(op: str, values: tuple[Operand, ...]) -> Expr:
     if len(values) < 2:
-        raise TypeMismatch(f"{op}() needs at least two values", seen=len(values), allowed=f"{op}(x, y, ...)", next_step="pass them as arguments")
+        raise TypeMismatch(
+            f"{op}() needs at least two values",
+            seen=len(values),
+            allowed=f"{op}(x, y, ...)",
+            next_step="pass them as arguments",
+        )
     return build(Expr, op, values, {})
 
 

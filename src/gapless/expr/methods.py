@@ -1,4 +1,7 @@
-"""The methods of expressions, by the type that they are for. Each names an operation of the table; the table says what it means."""
+"""The methods of expressions, by the type that they are for.
+
+Each names an operation of the table; the table says what it means.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,10 @@ def _listed(values: object) -> object:
 def _ordered(values: Sequence[object] | set[object] | frozenset[object]) -> tuple[object, ...]:
     if isinstance(values, set | frozenset):
         raise DefinitionError(
-            "a list of values needs an order", seen=values, allowed="a list or tuple", next_step="write it as a list: sets change order between runs"
+            "a list of values needs an order",
+            seen=values,
+            allowed="a list or tuple",
+            next_step="write it as a list: sets change order between runs",
         )
     return tuple(values)
 
@@ -168,7 +174,10 @@ class Strings(Node):
         if isinstance(part, slice) and part.step is None:
             return self.slice(part.start or 0, part.stop)
         raise TypeMismatch(
-            "an expression takes slices without a step in brackets", seen=part, allowed="s[start:stop]", next_step="one character is s[2:3]"
+            "an expression takes slices without a step in brackets",
+            seen=part,
+            allowed="s[start:stop]",
+            next_step="one character is s[2:3]",
         )
 
     def contains(self, text: str) -> Self:

@@ -29,7 +29,10 @@ _WAYS_OUT = {
     (Type.FLOAT, "bool"): "compare it, such as x > 0, or use .to_bool()",
     (Type.FLOAT, "string"): "write a number as text with .to_string()",
     (Type.FLOAT, "timestamp"): "turn seconds since 1970 into a timestamp with .to_timestamp()",
-    (Type.STRING, "timestamp"): "write an instant as datetime(2013, 1, 1, tzinfo=UTC), and declare the column as datetime",
+    (
+        Type.STRING,
+        "timestamp",
+    ): "write an instant as datetime(2013, 1, 1, tzinfo=UTC), and declare the column as datetime",
 }
 
 
@@ -37,7 +40,8 @@ class Node:
     """An operation over other nodes. Equal digests mean equal structure, so a shared part is computed once.
 
     Parameters:
-        op — the operation's name; args — nodes; params — fixed values in the table's order; type — of the result, never INT.
+        op — the operation's name; args — nodes; params — fixed values in the table's order; type — of the result,
+          never INT.
     """
 
     __slots__ = ("args", "depth", "digest", "op", "params", "type")
@@ -96,7 +100,8 @@ def leaf(cls: type[N], op: str, **params: object) -> N:
 def build(cls: type[N], op: str, operands: Sequence[Operand], params: Mapping[str, object]) -> N:
     """A node of operation `op`; Python values among the operands become literals.
 
-    Raises: TypeMismatch for types that the operation does not take; DefinitionError for a parameter out of range or a tree too deep.
+    Raises: TypeMismatch for types that the operation does not take; DefinitionError for a parameter out of range or a
+    tree too deep.
     """
     operation = OPERATIONS[op]
     args = _nodes(cls, operation, operands)
@@ -106,7 +111,9 @@ def build(cls: type[N], op: str, operands: Sequence[Operand], params: Mapping[st
     if found is None or not _values_fit(types, checked):
         _refuse_types(operation, [kind.value for kind in types])
     if max(arg.depth for arg in args) >= MAX_DEPTH:
-        raise DefinitionError("an expression nested too deeply", allowed=f"{MAX_DEPTH} levels", next_step="split it into several features")
+        raise DefinitionError(
+            "an expression nested too deeply", allowed=f"{MAX_DEPTH} levels", next_step="split it into several features"
+        )
     return cls(op, args, checked, found)
 
 
@@ -155,9 +162,13 @@ def literal_of(cls: type[N], value: object, what: str) -> N:
     return leaf(cls, "literal", type=kind.value, value=value)
 
 
-def _checked(operation: Operation, checks: Mapping[str, str], params: Mapping[str, object]) -> tuple[tuple[str, Value], ...]:
+def _checked(
+    operation: Operation, checks: Mapping[str, str], params: Mapping[str, object]
+) -> tuple[tuple[str, Value], ...]:
     if set(checks) != set(params):
-        raise DefinitionError(f"{operation.written} has other parameters", seen=", ".join(params), allowed=", ".join(checks) or "(none)")
+        raise DefinitionError(
+            f"{operation.written} has other parameters", seen=", ".join(params), allowed=", ".join(checks) or "(none)"
+        )
     return tuple((name, _check(operation, name, checks[name], params[name])) for name in checks)
 
 
@@ -185,7 +196,11 @@ def _allowed(operation: Operation) -> str:
 
 def _refuse_types(operation: Operation, seen: Sequence[str]) -> NoReturn:
     wanted = {kind for signature in operation.signatures for kind in signature.args}
-    ways = [way for (kind, target), way in _WAYS_OUT.items() if kind.value in seen and target in wanted and kind.value not in wanted]
+    ways = [
+        way
+        for (kind, target), way in _WAYS_OUT.items()
+        if kind.value in seen and target in wanted and kind.value not in wanted
+    ]
     same = "give it arguments of one type" if not ways else "; ".join(ways)
     raise TypeMismatch(
         f"{operation.written} does not take these types",

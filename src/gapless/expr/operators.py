@@ -154,10 +154,16 @@ class Operators(Node):
         return self.apply("shift", by=sign * parse_duration(duration))
 
     def __bool__(self) -> NoReturn:
-        _refuse("an expression is neither true nor false: it has a value per row", self, "& | ~, when(), minimum(), maximum(), .is_in()")
+        _refuse(
+            "an expression is neither true nor false: it has a value per row",
+            self,
+            "& | ~, when(), minimum(), maximum(), .is_in()",
+        )
 
     def __float__(self) -> NoReturn:
-        _refuse("an expression is not a number: it has a value per row", self, "the methods of expressions, such as x.log()")
+        _refuse(
+            "an expression is not a number: it has a value per row", self, "the methods of expressions, such as x.log()"
+        )
 
     __int__ = __index__ = __complex__ = __float__
 
@@ -171,17 +177,31 @@ class Operators(Node):
         _refuse("'in' needs an answer for all rows at once", self, 's.contains("…")')
 
     def __format__(self, spec: str) -> NoReturn:
-        _refuse("an expression cannot be put into a text: it has a value per row", self, "concat(s, t), and x.to_string() for numbers")
+        _refuse(
+            "an expression cannot be put into a text: it has a value per row",
+            self,
+            "concat(s, t), and x.to_string() for numbers",
+        )
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: object, **options: object) -> NoReturn:
         name = str(ufunc.__name__)
         way = _FLIPPED_WORDS.get(name, _ANYTHING_ELSE)
-        _refuse(f"np.{name} does not take an expression", self, "the methods of expressions", f"instead of 'np.{name}' write {way}")
+        _refuse(
+            f"np.{name} does not take an expression",
+            self,
+            "the methods of expressions",
+            f"instead of 'np.{name}' write {way}",
+        )
 
     def __array_function__(self, func: Any, types: object, args: object, kwargs: object) -> NoReturn:
         name = str(func.__name__)
         way = _FLIPPED_WORDS.get(name, _ANYTHING_ELSE)
-        _refuse(f"np.{name} does not take an expression", self, "the methods of expressions", f"instead of 'np.{name}' write {way}")
+        _refuse(
+            f"np.{name} does not take an expression",
+            self,
+            "the methods of expressions",
+            f"instead of 'np.{name}' write {way}",
+        )
 
 
 def _is_shift(node: Node, other: object) -> bool:

@@ -1,6 +1,7 @@
 """The fixed parameters of operations: what is allowed, checked once for authors and for files alike.
 
-Each checker returns the canonical value (so that equal meaning gives equal fingerprints) or raises ValueError saying what is allowed.
+Each checker returns the canonical value (so that equal meaning gives equal fingerprints) or raises ValueError saying
+what is allowed.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def _pattern(value: object) -> str:
 
 def _float(value: object) -> float:
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        whole = isinstance(value, numbers.Integral)
-        if (not whole or abs(int(value)) <= LARGEST_WHOLE) and math.isfinite(value):
+        exact = not isinstance(value, numbers.Integral) or abs(int(value)) <= LARGEST_WHOLE
+        if exact and math.isfinite(value):
             return float(value)
     raise ValueError("a finite number; whole numbers up to 2^53 in size")
 

@@ -16,7 +16,10 @@ _RULE = re.compile(rf"{_NAME}({_TIME})(?:{_NAME}({_TIME})?,([^,/]+)(?:/({_TIME})
 
 
 def transitions_of_year(rule: str, year: int) -> list[tuple[int, int]]:
-    """(instant, offset from then on) in µs, in order; one entry at the start of the year for a rule without summer time."""
+    """(instant, offset from then on) in µs, in order.
+
+    One entry at the start of the year for a rule without summer time.
+    """
     standard, summer, begin, end = _parse(rule)
     if begin is None or end is None:
         return [(_day(year, "J1") * DAY, standard)]

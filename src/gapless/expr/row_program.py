@@ -76,15 +76,18 @@ TEMPLATES: Mapping[str, str] = {
     "hour": "hour_part({0}, {zone})",
     "minute": "minute_part({0}, {zone})",
     "second": "second_part({0}, {zone})",
-} | {name: f"day_part({name!r}, {{0}}, {{zone}})" for name in ("year", "month", "day", "weekday", "day_of_year", "week")}
-"""Operation → Python expression of its arguments, none of which is null (but for operations with a null rule of their own)."""
+} | {
+    name: f"day_part({name!r}, {{0}}, {{zone}})" for name in ("year", "month", "day", "weekday", "day_of_year", "week")
+}
+"""Operation → Python expression of its arguments, none of which is null unless the null rule is the operation's own."""
 
 _TWO_FLOATS = {"minimum": _LEAST, "maximum": _GREATEST}
+_INT64 = "-9223372036854775808 <= {0} <= 9223372036854775807"
 _READ = {
     Type.FLOAT: "if type({0}) is not float: {0} = read_float({1}, {0})\n    elif {0} - {0} != 0.0: {0} = None",
     Type.BOOL: "if {0} is not True and {0} is not False: {0} = read_bool({1}, {0})",
     Type.STRING: "if type({0}) is not str or not {0}.isascii(): {0} = read_string({1}, {0})",
-    Type.TIMESTAMP: "if type({0}) is not int or not -9223372036854775808 <= {0} <= 9223372036854775807: {0} = read_timestamp({1}, {0})",
+    Type.TIMESTAMP: f"if type({{0}}) is not int or not {_INT64}: {{0}} = read_timestamp({{1}}, {{0}})",
 }
 _NAMES: Mapping[str, Any] = {
     **{name: getattr(scalar, name) for name in scalar.__all__},

@@ -64,5 +64,8 @@ def refuse_row(missing: KeyError, row: object) -> NoReturn:
 
 def _refuse(name: str, value: object, allowed: str) -> NoReturn:
     raise InputError(
-        f"column {name!r} holds a value of another type", seen=value, allowed=allowed, next_step="convert it where the row is made"
+        f"column {name!r} holds a value of another type",
+        seen=value,
+        allowed=allowed,
+        next_step="convert it where the row is made",
     )

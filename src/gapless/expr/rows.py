@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from gapless.errors import UnknownName
 from gapless.expr.expression import Expr, column
@@ -30,11 +30,15 @@ class Row:
 
     __slots__ = ("_fields", "_prefix", "_what")
 
+    _fields: dict[str, Any]
+    _prefix: str
+    _what: str
+
     def __init__(self, fields: Fields, *, what: str, prefix: str = "") -> None:
         for name, value in (("_fields", dict(fields)), ("_what", what), ("_prefix", prefix)):
             object.__setattr__(self, name, value)
 
-    def __getattr__(self, name: str) -> Expr | Row:
+    def __getattr__(self, name: str) -> Any:  # an Expr or a Row; Any, so that authors need not tell a checker which
         if name.startswith("__"):
             raise AttributeError(name)
         return self[name]

@@ -1,9 +1,14 @@
-"""What operations on numbers and instants mean, one value at a time. Undefined floats are NaN here; the program makes them null."""
+"""What operations on numbers and instants mean, one value at a time.
+
+Undefined floats are NaN here; the program makes them null.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from math import copysign, fmod, nan
+from typing import Any
 
 from gapless.clock import DAY, HOUR, MINUTE, SECOND
 from gapless.expr import elementary
@@ -12,9 +17,29 @@ from gapless.expr.elementary_tables import EXP, LOG
 from gapless.expr.zones import FAR, Zone
 
 __all__ = [
-    "PARTS", "UNITS", "ceil", "day_part", "elapsed", "exp", "floor", "floor_divide", "from_seconds", "greatest", "hour_part", "least", "log",
-    "log1p", "minute_part", "modulo", "power", "round_half_up", "second_part", "shift", "truncate",
-]  # fmt: skip
+    "PARTS",
+    "STARTS",
+    "UNITS",
+    "ceil",
+    "day_part",
+    "elapsed",
+    "exp",
+    "floor",
+    "floor_divide",
+    "from_seconds",
+    "greatest",
+    "hour_part",
+    "least",
+    "log",
+    "log1p",
+    "minute_part",
+    "modulo",
+    "power",
+    "round_half_up",
+    "second_part",
+    "shift",
+    "truncate",
+]
 
 UNITS = {"second": SECOND, "minute": MINUTE, "hour": HOUR, "day": DAY}
 _LOWEST, _BEYOND = -(2**63), 2**63
@@ -94,7 +119,11 @@ def shift(us: int, by: int) -> int | None:
 
 def from_seconds(x: float) -> int | None:
     us = x * 1e6
-    return math.floor(us) + (us - math.floor(us) >= 0.5) if -9.223372036854775808e18 <= us < 9.223372036854775808e18 else None
+    return (
+        math.floor(us) + (us - math.floor(us) >= 0.5)
+        if -9.223372036854775808e18 <= us < 9.223372036854775808e18
+        else None
+    )
 
 
 def second_part(us: int, zone: Zone) -> float:
@@ -109,7 +138,7 @@ def hour_part(us: int, zone: Zone) -> float:
     return float((us + zone.offset_at(us)) // HOUR % 24) if -FAR <= us <= FAR else nan
 
 
-PARTS = {
+PARTS: Mapping[str, Callable[[Any], Any]] = {
     "year": lambda days: date_of_days(days)[0],
     "month": lambda days: date_of_days(days)[1],
     "day": lambda days: date_of_days(days)[2],
@@ -119,10 +148,10 @@ PARTS = {
 }
 """Parts of a date, of days since 1970: for an int as for an int64 array."""
 
-STARTS = {
+STARTS: Mapping[str, Callable[[Any], Any]] = {
     "day": lambda days: days,
     "week": lambda days: days - weekday(days),
-    "month": lambda days: days_of_date(*date_of_days(days)[:2], 1),
+    "month": lambda days: days - date_of_days(days)[2] + 1,
     "year": lambda days: days_of_date(date_of_days(days)[0], 1, 1),
 }
 """The first day of the day, week, month or year that a day is in."""

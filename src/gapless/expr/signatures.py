@@ -15,7 +15,9 @@ _ANY = "T"
 
 @dataclass(frozen=True)
 class Signature:
-    """Argument types and the result type; `T` is any one type, the same wherever it stands, and `...` repeats the last argument.
+    """Argument types and the result type.
+
+    `T` is any one type, the same wherever it stands, and `...` repeats the last argument.
 
     Examples:
         >>> same = Signature.parse("bool, T, T -> T")

@@ -1,8 +1,8 @@
 """Time zones as tables of transitions, read from the `tzdata` package so that every machine has the same ones.
 
-A table ends where the zone's rule (its POSIX TZ string) takes over for good. The Gregorian calendar repeats itself after 400 years, to
-the weekday, so the rule is written out for 400 years and a later instant is looked up whole periods earlier: exact for ever, and a table
-is all that another language needs.
+A table ends where the zone's rule (its POSIX TZ string) takes over for good. The Gregorian calendar repeats itself
+after 400 years, to the weekday, so the rule is written out for 400 years and a later instant is looked up whole
+periods earlier: exact for ever, and a table is all that another language needs.
 
 References: [1] RFC 8536, the time zone information format.
 """
@@ -15,6 +15,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 
 from gapless.clock import DAY, SECOND
 from gapless.expr.civil import date_of_days
@@ -47,8 +48,10 @@ class Zone:
     Parameters:
         starts — when each offset begins, ascending; the first is far in the past.
         offsets — local time minus UTC from then on.
-        walls — the local time up to which the offset before still gives the first reading: start + the larger of the two offsets.
-        ends — instants from here on are looked up a multiple of PERIOD earlier; None where the last offset stays for ever.
+        walls — the local time up to which the offset before still gives the first reading: start + the larger of the
+          two offsets.
+        ends — instants from here on are looked up a multiple of PERIOD earlier; None where the last offset stays for
+          ever.
     """
 
     name: str
@@ -89,12 +92,15 @@ def load_zone(name: str) -> Zone:
     merged = [(-2 * FAR, first * SECOND)]
     merged += [change for before, change in zip([merged[0], *changes], changes, strict=False) if change[1] != before[1]]
     walls = [merged[0][0]]
-    walls += [now[0] + max(before[1], now[1]) for before, now in zip(merged, merged[1:], strict=False)]
+    walls += [now[0] + max(before[1], now[1]) for before, now in pairwise(merged)]
     return Zone(name, tuple(at for at, _ in merged), tuple(offset for _, offset in merged), tuple(walls), ends)
 
 
 def _extend(changes: list[tuple[int, int]], rule: str) -> int | None:
-    """Append what the rule gives for 400 years; the instant from which lookups step back, or None for a rule without summer time."""
+    """Append what the rule gives for 400 years.
+
+    The instant from which lookups step back, or None for a rule without summer time.
+    """
     last = changes[-1][0] if changes else -FAR
     if "," not in rule:
         changes.extend((max(at, last + 1), offset) for at, offset in transitions_of_year(rule, 1970) if not changes)
@@ -106,7 +112,7 @@ def _extend(changes: list[tuple[int, int]], rule: str) -> int | None:
 
 
 def _read_tzif(data: bytes) -> tuple[list[int], list[int], int, str]:
-    """Transition seconds, the offset from each on, the offset before the first, and the rule after the last, of a TZif file."""
+    """From TZif: transition seconds, offsets from each on, the offset before the first, the rule after the last."""
     skip = 44 + _body_size(data, 0, 4)
     _, _, _, times, types, _ = _counts(data, skip)
     at = skip + 44
@@ -115,7 +121,8 @@ def _read_tzif(data: bytes) -> tuple[list[int], list[int], int, str]:
     table = at + 9 * times
     infos = [struct.unpack_from(">lbb", data, table + 6 * i) for i in range(types)]
     rule = data[skip + 44 + _body_size(data, skip, 8) :].strip(b"\n").decode("ascii")
-    # Before the first transition zoneinfo takes the first type that is not summer time; type 0 is that for every zone here.
+    # Before the first transition zoneinfo takes the first type that is not summer time; type 0 is that for every zone
+    # here.
     first = next((info[0] for info in infos if not info[1]), infos[0][0])
     return starts, [infos[kind][0] for kind in kinds], first, rule
 

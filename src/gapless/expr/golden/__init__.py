@@ -1,10 +1,14 @@
-"""Golden vectors: for every operation, expressions with rows and the bits that come out. Every emitter, ours or a stranger's, must repeat them.
+"""Golden vectors: for every operation, expressions with rows and the bits that come out.
+
+Every emitter, ours or a stranger's, must repeat them.
 
 One JSON file per group of operations, in this shape:
 
-    {"opset": 1, "cases": [{"op": "add", "expr": …as to_json…, "columns": {"x": "float", …}, "type": "float", "rows": [[…values of columns…, result], …]}, …]}
+    {"opset": 1, "cases": [{"op": "add", "expr": …as to_json…, "columns": {"x": "float", …}, "type": "float", "rows":
+    [[…values of columns…, result], …]}, …]}
 
-A value is null, or: float — its 64 bits as 16 hex digits, the sign first (NaN and ±inf occur in columns, never in results);
+A value is null, or: float — its 64 bits as 16 hex digits, the sign first (NaN and ±inf occur in columns, never in
+  results);
 bool — true or false; string — itself; timestamp — µs as text.
 """
 
@@ -26,7 +30,10 @@ __all__ = ["Vector", "decode", "encode", "vectors"]
 
 @dataclass(frozen=True)
 class Vector:
-    """One expression with its rows, decoded: each row is the values of `columns`, in their order, and then the result."""
+    """One expression with its rows, decoded.
+
+    Each row is the values of `columns`, in their order, and then the result.
+    """
 
     op: str
     expr: Expr
