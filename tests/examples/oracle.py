@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 import struct
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -41,6 +42,12 @@ class Event:
     known: int
     place: int
     row: Row
+    values: dict[Value, Any] = field(default_factory=dict)
+
+    def value(self, function: Value) -> Any:
+        if function not in self.values:
+            self.values[function] = function(self.row)
+        return self.values[function]
 
 
 class Events:
@@ -50,17 +57,20 @@ class Events:
         self, rows: Iterable[Row], *, keys: Sequence[str], time: str, known: str | None = None, delay: str = "0m"
     ):
         self._of: dict[tuple[Any, ...], list[Event]] = {}
+        later = width_us(delay)
         for place, row in enumerate(rows):
             at = us(row[time])
-            known_at = us(row[known]) if known else at + width_us(delay)
+            known_at = us(row[known]) if known else at + later
             key = tuple(row[name] for name in keys)
             if None not in key:
                 self._of.setdefault(key, []).append(Event(at, known_at, place, row))
         for events in self._of.values():
             events.sort(key=lambda e: (e.time, e.known, e.place))
 
-    def seen(self, key: tuple[Any, ...], at: int) -> list[Event]:
-        return [e for e in self._of.get(key, ()) if e.time < at and e.known <= at]
+    def seen(self, key: tuple[Any, ...], at: int, since: float) -> list[Event]:
+        events = self._of.get(key, [])
+        first, end = (bisect_left(events, time, key=lambda e: e.time) for time in (since, at))
+        return [e for e in events[first:end] if e.known <= at]
 
 
 def once(rows: Iterable[Row], *, event_id: str | None, needed: Sequence[str]) -> list[Row]:
@@ -108,10 +118,10 @@ def rounded(number: Fraction) -> float | None:
 
 
 def exact_sum(values: Sequence[float]) -> float | None:
-    total = rounded(sum(map(Fraction, values), Fraction(0)))
-    if total is not None and all(abs(value) < 1e300 for value in values):  # beyond it fsum may give up half way
-        assert total == math.fsum(values)
-    return total
+    try:
+        return math.fsum(values)
+    except OverflowError:  # it gives up where a partial sum is too large, though the sum may not be
+        return rounded(sum(map(Fraction, values), Fraction(0)))
 
 
 def mean(values: Sequence[float]) -> float | None:
@@ -178,11 +188,10 @@ def lower(at: int, words: Sequence[str]) -> float:
     return (at - width) // hop * hop
 
 
-def feature(seen: Sequence[Event], at: int, text: str, value: Value) -> dict[str, Any]:
+def feature(events: Events, key: tuple[Any, ...], at: int, text: str, value: Value) -> dict[str, Any]:
     """Ending of the name → value; one entry, or n of them for last_n."""
     function, *words = text.split()
-    bound = lower(at, words)
-    values = [value(e.row) for e in seen if e.time >= bound]
+    values = [e.value(value) for e in events.seen(key, at, lower(at, words))]
     if not function.startswith("last_n:"):
         return {"": aggregate(function, values)}
     n = int(function.removeprefix("last_n:"))
@@ -192,10 +201,9 @@ def feature(seen: Sequence[Event], at: int, text: str, value: Value) -> dict[str
 
 def view(events: Events, key: tuple[Any, ...], at: int, features: Mapping[str, tuple[str, Value]]) -> dict[str, Any]:
     """Every feature of one view for one request. A name with `{}` has its rank put there."""
-    seen = events.seen(key, at)
     made = {}
     for name, (text, value) in features.items():
-        for ending, result in feature(seen, at, text, value).items():
+        for ending, result in feature(events, key, at, text, value).items():
             made[name.format(ending.removeprefix("_")) if "{}" in name else name + ending] = result
     return made
 
