@@ -26,7 +26,7 @@ def command(model: str, requests: Path, out: Path, folder: str, as_json: bool) -
     from gapless.workspace import Workspace
 
     workspace = Workspace.open(Path(folder))
-    with progress(f"features of {model}", total=workspace.count_rows(model, requests), quiet=as_json) as step:
+    with progress(f"features of {model}", total=workspace.count_rows(requests), quiet=as_json) as step:
         report = workspace.features(model, requests, out, progress=step)
 
     def render(console: Any) -> None:

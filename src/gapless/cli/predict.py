@@ -43,7 +43,7 @@ def command(
     if requests is not None and (from_us is not None or until_us is not None):
         raise click.UsageError("--requests names a file; --from and --until choose ingested requests: one or the other")
     workspace = Workspace.open(Path(folder))
-    total = workspace.count_rows(model, requests) if requests else None
+    total = workspace.count_rows(requests) if requests else None
     with progress(f"predict {model}", total=total, quiet=as_json) as step:
         report = workspace.predict(
             model,

@@ -25,10 +25,14 @@ def command(folder: str, as_json: bool) -> None:
         facts(out, {"product": document["product"], "folder": document["folder"], "models": ", ".join(document["models"])})
         columns = ["source", "rows", "quarantined", "first event", "last event", "version"]
         rows = [
-            [s["source"], s["rows"], s["quarantined"], s["first"], s["last"], s["version"]] for s in document["sources"]
+            [s["source"], s["rows"], s["quarantined"], _minute(s["first"]), _minute(s["last"]), s["version"]] for s in document["sources"]
         ]
         table(out, columns, rows)
         if document["outbox"]:
             click.echo(f"{document['outbox']} runs wait for the tracker; they are delivered with the next train")
 
     emit(document, render, as_json=as_json)
+
+
+def _minute(instant: str | None) -> str | None:
+    return None if instant is None else instant[:16].replace("T", " ")

@@ -1,0 +1,56 @@
+"""Result files, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gapless.errors import InputError, StorageError
+
+__all__ = ["check_output", "write_table"]
+
+
+def check_output(path: Path) -> None:
+    """Raises InputError, before any work is done, for a path that `write_table` will not take."""
+    if path.suffix not in (".parquet", ".arrow") or path.is_dir():
+        raise InputError(
+            "the result needs a file of a known format",
+            seen=str(path),
+            allowed="a path that ends in .parquet or .arrow",
+            next_step="choose such a path",
+        )
+
+
+def write_table(path: Path, batches: pa.RecordBatchReader) -> int:
+    """The number of rows now in the file, which is replaced if it was there.
+
+    Raises: StorageError; then the file is what it was before.
+    """
+    own = path.with_name(f".{path.name}.{os.getpid()}.part")
+    rows = 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _writer(own, path.suffix, batches.schema) as out:
+            for batch in batches:
+                out.write_batch(batch)
+                rows += batch.num_rows
+        own.replace(path)
+    except OSError as error:
+        raise StorageError(
+            "the result could not be written",
+            seen=str(error),
+            where=str(path),
+            next_step="free some space or choose another path; nothing was half written",
+        ) from error
+    finally:
+        own.unlink(missing_ok=True)
+    return rows
+
+
+def _writer(path: Path, suffix: str, schema: pa.Schema) -> pq.ParquetWriter | pa.ipc.RecordBatchFileWriter:
+    if suffix == ".arrow":
+        return pa.ipc.new_file(str(path), schema)
+    return pq.ParquetWriter(path, schema, compression="zstd")

@@ -1,0 +1,257 @@
+"""The one composition root: settings in, adapters behind their ports, and what a person calls."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gapless.clock import Clock, SystemClock, format_instant
+from gapless.errors import NotFound
+from gapless.product import EventSource, Model, Product, load_product
+from gapless.workspace.settings import Settings, find_folder, read_settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from gapless.features import Limits, StoreSources
+    from gapless.ingest import IngestReport, StrictRows
+    from gapless.ports.offline import OfflineStore
+    from gapless.training.training_set import TrainingSet
+
+__all__ = ["FeaturesReport", "Workspace"]
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class FeaturesReport:
+    """What `features` wrote."""
+
+    model: str
+    rows: int
+    out: str
+    features: tuple[str, ...]
+    features_hash: str
+    sources: Mapping[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+class Workspace:
+    """A folder with gapless.toml, and everything a product does there.
+
+    Opening one reads the settings; the product, the store and the tracker load when they are first needed.
+
+    Examples:
+        >>> import tempfile
+        >>> from gapless.workspace.starting import start
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> [path.name for path in start(folder, {})]
+        ['gapless.toml', 'product.py']
+        >>> Workspace.open(folder).settings.product
+        'product:product'
+    """
+
+    def __init__(self, settings: Settings, *, product: Product | None = None, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        if product is not None:
+            self.product = product
+
+    @classmethod
+    def open(cls, folder: str | Path = ".", *, product: Product | None = None) -> Workspace:
+        """The workspace of a folder, or of the nearest one above it.
+
+        Parameters:
+            product — instead of the one that gapless.toml names: for notebooks and tests.
+
+        Raises: NotFound, SettingsError.
+        """
+        return cls(read_settings(find_folder(Path(folder))), product=product)
+
+    @cached_property
+    def product(self) -> Product:
+        """The product that gapless.toml names."""
+        return load_product(self.settings.product, self.settings.folder)
+
+    @cached_property
+    def offline(self) -> OfflineStore:
+        """The offline store."""
+        from gapless.adapters.delta import DeltaStore
+
+        return DeltaStore(self.settings.offline_path)
+
+    def ingest(
+        self,
+        source: str,
+        data: Any,
+        *,
+        format: str | None = None,
+        name: str | None = None,
+        progress: Progress | None = None,
+    ) -> IngestReport:
+        """Adds rows to a source: see `gapless.ingest.ingest`, whose guarantees hold here."""
+        from gapless.ingest import ingest
+
+        found = self.product.source(source)
+        return ingest(self.offline, found, data, format=format, name=name, progress=progress)
+
+    def features(self, model: str, requests: Any, out: str | Path, *, progress: Progress | None = None) -> FeaturesReport:
+        """Every feature of the model for each request, as of its event time, in a Parquet or Arrow file.
+
+        Parameters:
+            requests — a path, DataFrame, Arrow table or reader with the columns of the model's requests.
+
+        Raises: InputError, NotFound, StorageError. Nothing is left half written.
+        """
+        import pyarrow as pa
+
+        from gapless.features import compute
+        from gapless.workspace.outputs import check_output, write_table
+
+        found, path = self.product.model(model), Path(out)
+        check_output(path)
+        sources = self.sources(found, labels=False)
+        with self._rows(found.requests, requests) as rows:
+            batches = compute(found, rows.reader(), sources, limits=self._limits(), progress=progress)
+            written = write_table(path, pa.RecordBatchReader.from_batches(_feature_schema(found), batches))
+        return FeaturesReport(
+            found.name, written, str(path), tuple(found.outputs), found.features_hash, dict(sources.versions)
+        )
+
+    def training_set(
+        self,
+        model: str,
+        *,
+        train_from: int | None = None,
+        until: int | None = None,
+        known_by: int | None = None,
+        versions: Mapping[str, int] | None = None,
+        progress: Progress | None = None,
+    ) -> TrainingSet:
+        """Requests with features as of each request's time, the label and its maturity.
+
+        Parameters:
+            train_from, until — event times of the requests in µs UTC, half-open; None is open.
+            known_by — nothing that became known later is seen; by default all that the sources hold.
+            versions — table versions by source, to build an older set again; by default the newest.
+
+        Raises: InputError, NotFound.
+        """
+        from gapless.training.training_set import training_set
+
+        found = self.product.model(model)
+        sources = self.sources(found, labels=True, versions=versions)
+        return training_set(
+            found,
+            sources,
+            versions=sources.versions,
+            from_us=train_from,
+            until_us=until,
+            known_by_us=self._known_by(found, sources) if known_by is None else known_by,
+            limits=self._limits(),
+            progress=progress,
+        )
+
+    def sources(self, model: Model, *, labels: bool, versions: Mapping[str, int] | None = None) -> StoreSources:
+        """The events a model reads, each table pinned at one version.
+
+        Raises: NotFound for a source that was never ingested.
+        """
+        from gapless.features import StoreSources
+
+        needed = {view.source.name: view.source for view in model.views}
+        if labels:
+            needed |= {s.name: s for s in (model.requests, model.label.source)}
+        return StoreSources(self.offline, needed, versions)
+
+    def _known_by(self, model: Model, sources: StoreSources) -> int:
+        """The last moment the requests and labels speak of; the clock is not asked, so the answer can be had again."""
+        from gapless.arrow import KNOWN_AT
+        from gapless.features import source_table
+
+        last = []
+        for source in (model.requests, model.label.source):
+            stats = self.offline.stats(source_table(source), version=sources.versions[source.name])
+            if KNOWN_AT in stats.ranges:
+                last.append(int(stats.ranges[KNOWN_AT][1]))
+        if not last:
+            raise NotFound(
+                f"model {model.name!r} has neither requests nor labels",
+                seen=f"{model.requests.name}, {model.label.source.name}: no rows",
+                next_step=f"gapless ingest {model.requests.name} FILE",
+            )
+        return max(last)
+
+    @contextmanager
+    def _rows(self, source: EventSource, data: Any) -> Iterator[StrictRows]:
+        from gapless.ingest import open_rows
+
+        with tempfile.TemporaryDirectory(prefix="gapless-requests-") as folder:
+            yield open_rows(source, data, Path(folder))
+
+    def count_rows(self, requests: Any) -> int | None:
+        """How many rows a file has, where its format says so without being read: to draw progress by."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            return int(pq.read_metadata(requests).num_rows)
+        except (OSError, pa.ArrowException, TypeError):
+            return None  # another format, or a fault that reading it will explain
+
+    def _limits(self) -> Limits:
+        from gapless.features import Limits
+
+        return replace(Limits(), scratch=self._home("scratch"))
+
+    def _home(self, part: str) -> Path:
+        folder = self.settings.home / part
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def status(self) -> dict[str, Any]:
+        """What the sources and the quarantine hold; metadata only, no data is read."""
+        return {
+            "product": self.product.name,
+            "folder": str(self.settings.folder),
+            "models": [model.name for model in self.product.models],
+            "sources": [self._source_status(source) for source in self.product.all_sources.values()],
+            "outbox": self._waiting_runs(),
+        }
+
+    def _source_status(self, source: EventSource) -> dict[str, Any]:
+        from gapless.features import source_table
+        from gapless.ingest import quarantine_table
+
+        table, aside = source_table(source), quarantine_table(source)
+        version = self.offline.version(table)
+        stats = None if version is None else self.offline.stats(table)
+        times = () if stats is None else stats.ranges.get(source.event_time, ())
+        return {
+            "source": source.name,
+            "rows": 0 if stats is None else stats.rows,
+            "quarantined": 0 if self.offline.version(aside) is None else self.offline.stats(aside).rows,
+            "first": format_instant(times[0]) if times else None,
+            "last": format_instant(times[1]) if times else None,
+            "version": version,
+        }
+
+    def _waiting_runs(self) -> int:
+        return 0
+
+
+def _feature_schema(model: Model) -> pa.Schema:
+    import pyarrow as pa
+
+    from gapless.arrow import ARROW_TYPES, schema_to_arrow
+
+    features = [pa.field(name, ARROW_TYPES[kind]) for name, kind in model.outputs.items()]
+    return pa.schema([*schema_to_arrow(model.requests.columns), *features])
