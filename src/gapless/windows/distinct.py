@@ -13,9 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from gapless.windows.batch import Bools, Floats, Ints
-from gapless.windows.groups import TIMELINE, Timeline, bound_of, bounds, largest_group, order_buffer, visible_order
+from gapless.windows.groups import TIMELINE, Timeline, largest_group, lower_bound, order_buffer, visible_order
 from gapless.windows.jit import BITS, BOOLS, FLAG, OUT_FLOATS, compiled, inlined, types
-from gapless.windows.window import BEGINNING
 
 __all__ = ["distinct"]
 
@@ -51,25 +50,26 @@ def distinct(
     out: Floats,
 ) -> None:
     """Fill the number of distinct values [window, query]; of floats, -0.0 counts as 0.0."""
-    windows = len(line.width)
+    event_start, event_stop, query_start, query_stop, event_time, visible_from, at, width, hop = line
+    windows = len(width)
     buffer = order_buffer(line)
+    order = buffer[0]
     largest = largest_group(line)
     table, mark = np.empty((_capacity(largest), 2), np.int64), np.empty(largest, np.bool_)
     lower, before = np.empty(windows, np.int64), np.empty(windows, np.int64)
-    bound, until = bounds(windows)
-    for g in range(len(line.event_start)):
-        start, stop = line.event_start[g], line.event_stop[g]
-        late = visible_order(line, g, buffer)
-        lower[:], before[:], until[:] = start, 0, BEGINNING
+    for g in range(len(event_start)):
+        start, stop = event_start[g], event_stop[g]
+        late = visible_order(visible_from, start, stop, buffer)
+        lower[:], before[:] = start, 0
         seen, size, marks = start, stop - start, 0
         capacity = _capacity(size)
         table[:capacity, 1] = -1
         mark[:size] = False
-        for q in range(line.query_start[g], line.query_stop[g]):
-            now = line.at[q]
+        for q in range(query_start[g], query_stop[g]):
+            now = at[q]
             while seen < stop:
-                i = buffer[0][seen - start] if late else seen
-                if line.visible_from[i] > now:
+                i = order[seen - start] if late else seen
+                if visible_from[i] > now:
                     break
                 seen += 1
                 if not valid[i]:
@@ -87,8 +87,8 @@ def distinct(
                 for w in range(windows):
                     before[w] += (i < lower[w]) - (0 <= last < lower[w])
             for w in range(windows):
-                edge = bound_of(line, w, now, bound, until)
-                while lower[w] < stop and line.event_time[lower[w]] < edge:
+                edge = lower_bound(now, width[w], hop[w])
+                while lower[w] < stop and event_time[lower[w]] < edge:
                     before[w] += mark[lower[w] - start]
                     lower[w] += 1
                 out[w, q] = marks - before[w]

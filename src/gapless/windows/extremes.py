@@ -11,9 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from gapless.windows.batch import Bools, Ints
-from gapless.windows.groups import TIMELINE, Timeline, bound_of, bounds, largest_group, order_buffer, visible_order
+from gapless.windows.groups import TIMELINE, Timeline, largest_group, lower_bound, order_buffer, visible_order
 from gapless.windows.jit import BITS, BOOLS, INT, OUT, OUT_FLAGS, compiled, inlined, types
-from gapless.windows.window import BEGINNING
 
 __all__ = ["extremes", "raise_suffix", "suffix_max"]
 
@@ -57,24 +56,25 @@ def extremes(
     found: Bools,
 ) -> None:
     """Fill the bits of the largest value (flip 0) or the smallest (flip -1), and whether there is one [window, query]."""
-    windows = len(line.width)
+    event_start, event_stop, query_start, query_stop, event_time, visible_from, at, width, hop = line
+    windows = len(width)
     buffer = order_buffer(line)
-    tree = np.empty(len(buffer[0]) + 1, np.int64)
+    order = buffer[0]
+    tree = np.empty(len(order) + 1, np.int64)
     stack = np.empty((largest_group(line), 2), np.int64)  # row, rank
     lower, head = np.empty(windows, np.int64), np.empty(windows, np.int64)
-    bound, until = bounds(windows)
-    for g in range(len(line.event_start)):
-        start, stop = line.event_start[g], line.event_stop[g]
-        late = visible_order(line, g, buffer)
-        lower[:], head[:], until[:] = start, 0, BEGINNING
+    for g in range(len(event_start)):
+        start, stop = event_start[g], event_stop[g]
+        late = visible_order(visible_from, start, stop, buffer)
+        lower[:], head[:] = start, 0
         seen, size, top = start, stop - start, 0
         if late:
             tree[: size + 1] = _NONE
-        for q in range(line.query_start[g], line.query_stop[g]):
-            now = line.at[q]
+        for q in range(query_start[g], query_stop[g]):
+            now = at[q]
             while seen < stop:
-                i = buffer[0][seen - start] if late else seen
-                if line.visible_from[i] > now:
+                i = order[seen - start] if late else seen
+                if visible_from[i] > now:
                     break
                 seen += 1
                 if not valid[i]:
@@ -90,8 +90,8 @@ def extremes(
                     head[w] = min(head[w], top)
                 top += 1
             for w in range(windows):
-                edge = bound_of(line, w, now, bound, until)
-                while lower[w] < stop and line.event_time[lower[w]] < edge:
+                edge = lower_bound(now, width[w], hop[w])
+                while lower[w] < stop and event_time[lower[w]] < edge:
                     lower[w] += 1
                 rank = _NONE
                 if late:

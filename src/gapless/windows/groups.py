@@ -12,13 +12,14 @@ from gapless.windows.jit import BITS, inlined, types
 from gapless.windows.sorting import merge_sort
 from gapless.windows.window import BEGINNING, Window
 
-__all__ = ["TIMELINE", "Timeline", "bound_of", "bounds", "largest_group", "order_buffer", "timeline", "visible_order"]
+__all__ = ["TIMELINE", "Timeline", "largest_group", "lower_bound", "order_buffer", "timeline", "visible_order"]
 
 
 class Timeline(NamedTuple):
     """What every kernel sweeps over: runs of one key, when events happened and became visible, when queries ask, and how far back windows reach.
 
     Rows [event_start[g], event_stop[g]) and [query_start[g], query_stop[g]) have the same key. A width of -1 is forever.
+    Kernels unpack it first: passing it on would count references to nine arrays on every call.
     """
 
     event_start: Ints
@@ -74,10 +75,11 @@ def _late(visible_from: Ints, start: int, stop: int) -> bool:
 @inlined
 def order_buffer(line: Timeline) -> tuple[Ints, Ints, Ints]:
     """Room for `visible_order` of the largest key whose rows become visible out of order; empty where there is none."""
+    starts, stops, visible_from = line.event_start, line.event_stop, line.visible_from
     size = 0
-    for g in range(len(line.event_start)):
-        start, stop = line.event_start[g], line.event_stop[g]
-        if stop - start > size and _late(line.visible_from, start, stop):
+    for g in range(len(starts)):
+        start, stop = starts[g], stops[g]
+        if stop - start > size and _late(visible_from, start, stop):
             size = stop - start
     return np.empty(size, np.int64), np.empty(size, np.int64), np.empty((3, size), np.int64)
 
@@ -92,28 +94,18 @@ def largest_group(line: Timeline) -> int:
 
 
 @inlined
-def visible_order(line: Timeline, g: int, buffer: tuple[Ints, Ints, Ints]) -> bool:
+def visible_order(visible_from: Ints, start: int, stop: int, buffer: tuple[Ints, Ints, Ints]) -> bool:
     """Fill `buffer[0]` with the rows of a key as they become visible; False, and nothing is filled, where that is row order."""
-    start, stop = line.event_start[g], line.event_stop[g]
-    if not _late(line.visible_from, start, stop):
+    if not _late(visible_from, start, stop):
         return False
     order, times, spare = buffer
     for i in range(stop - start):
-        order[i], times[i] = start + i, line.visible_from[start + i]
+        order[i], times[i] = start + i, visible_from[start + i]
     merge_sort(times, times, order, stop - start, spare)
     return True
 
 
 @inlined
-def bound_of(line: Timeline, w: int, now: int, bound: Ints, until: Ints) -> int:
-    """`Window.lower` of window w, kept in `bound` while it holds: a division only when the tail moves."""
-    if line.width[w] >= 0 and now >= until[w]:
-        bound[w] = (now - line.width[w]) // line.hop[w] * line.hop[w]
-        until[w] = bound[w] + line.width[w] + line.hop[w]
-    return int(bound[w])
-
-
-@inlined
-def bounds(windows: int) -> tuple[Ints, Ints]:
-    """What `bound_of` keeps: bounds before every event, due at once."""
-    return np.full(windows, BEGINNING), np.full(windows, BEGINNING)
+def lower_bound(now: int, width: int, hop: int) -> int:
+    """`Window.lower`, of a width of -1 too."""
+    return (now - width) // hop * hop if width >= 0 else BEGINNING

@@ -6,9 +6,8 @@ import numpy as np
 
 from gapless.windows.batch import Bools, Ints
 from gapless.windows.extremes import raise_suffix, suffix_max
-from gapless.windows.groups import TIMELINE, Timeline, bound_of, bounds, order_buffer, visible_order
+from gapless.windows.groups import TIMELINE, Timeline, lower_bound, order_buffer, visible_order
 from gapless.windows.jit import BITS, BOOLS, OUT, OUT_FLAGS, compiled, inlined, types
-from gapless.windows.window import BEGINNING
 
 __all__ = ["firsts", "latests"]
 
@@ -34,30 +33,31 @@ def latests(
     found: Bools,
 ) -> None:
     """Fill the bits of the n latest values [window * n + place, query]; n is the rows of `out` per window."""
-    windows = len(line.width)
+    event_start, event_stop, query_start, query_stop, event_time, visible_from, at, width, hop = line
+    windows = len(width)
     buffer = order_buffer(line)
+    order = buffer[0]
     n = len(out) // windows
     recent = np.empty(n, np.int64)
-    bound, until = bounds(windows)
-    for g in range(len(line.event_start)):
-        start, stop = line.event_start[g], line.event_stop[g]
-        late = visible_order(line, g, buffer)
-        recent[:], until[:] = -1, BEGINNING
+    for g in range(len(event_start)):
+        start, stop = event_start[g], event_stop[g]
+        late = visible_order(visible_from, start, stop, buffer)
+        recent[:] = -1
         seen = start
-        for q in range(line.query_start[g], line.query_stop[g]):
-            now = line.at[q]
+        for q in range(query_start[g], query_stop[g]):
+            now = at[q]
             while seen < stop:
-                i = buffer[0][seen - start] if late else seen
-                if line.visible_from[i] > now:
+                i = order[seen - start] if late else seen
+                if visible_from[i] > now:
                     break
                 seen += 1
                 if valid[i]:
                     _insert(recent, i)
             for w in range(windows):
-                edge = bound_of(line, w, now, bound, until)
+                edge = lower_bound(now, width[w], hop[w])
                 for place in range(n):
                     i = recent[place]
-                    if i < 0 or line.event_time[i] < edge:
+                    if i < 0 or event_time[i] < edge:
                         break
                     out[w * n + place, q] = bits[i]
                     found[w * n + place, q] = True
@@ -72,30 +72,31 @@ def firsts(
     found: Bools,
 ) -> None:
     """Fill the bits of the first value [window, query]. Out of order, a Fenwick tree knows the first visible row from any row on."""
-    windows = len(line.width)
+    event_start, event_stop, query_start, query_stop, event_time, visible_from, at, width, hop = line
+    windows = len(width)
     buffer = order_buffer(line)
-    tree = np.empty(len(buffer[0]) + 1, np.int64)
+    order = buffer[0]
+    tree = np.empty(len(order) + 1, np.int64)
     lower = np.empty(windows, np.int64)
-    bound, until = bounds(windows)
-    for g in range(len(line.event_start)):
-        start, stop = line.event_start[g], line.event_stop[g]
-        late = visible_order(line, g, buffer)
-        lower[:], until[:] = start, BEGINNING
+    for g in range(len(event_start)):
+        start, stop = event_start[g], event_stop[g]
+        late = visible_order(visible_from, start, stop, buffer)
+        lower[:] = start
         seen, size = start, stop - start
         if late:
             tree[: size + 1] = -stop
-        for q in range(line.query_start[g], line.query_stop[g]):
-            now = line.at[q]
+        for q in range(query_start[g], query_stop[g]):
+            now = at[q]
             while seen < stop:
-                i = buffer[0][seen - start] if late else seen
-                if line.visible_from[i] > now:
+                i = order[seen - start] if late else seen
+                if visible_from[i] > now:
                     break
                 seen += 1
                 if late and valid[i]:
                     raise_suffix(tree, size, i - start, -i)
             for w in range(windows):
-                edge = bound_of(line, w, now, bound, until)
-                while lower[w] < stop and line.event_time[lower[w]] < edge:
+                edge = lower_bound(now, width[w], hop[w])
+                while lower[w] < stop and event_time[lower[w]] < edge:
                     lower[w] += 1
                 if late:
                     i = -suffix_max(tree, size, lower[w] - start, -stop)

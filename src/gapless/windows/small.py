@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from gapless.windows.batch import Bools, Floats, Ints
-from gapless.windows.groups import TIMELINE, Timeline, bound_of, bounds, order_buffer, visible_order
+from gapless.windows.groups import TIMELINE, Timeline, lower_bound, order_buffer, visible_order
 from gapless.windows.jit import BITS, BOOLS, FLAG, FLOATS, INT, OUT_FLOATS, REAL, compiled, inlined, types
-from gapless.windows.window import BEGINNING
 
 __all__ = ["bit_span", "small_moments"]
 
@@ -76,20 +75,21 @@ def small_moments(
     The last row of `moments` holds what has become visible, row w what of it lies before window w: the window is the difference. Both only grow, so
     one pass serves all windows, and a row that becomes visible late enters both at once where its time has already left the window.
     """
-    windows = len(line.width)
+    event_start, event_stop, query_start, query_stop, event_time, visible_from, at, width, hop = line
+    windows = len(width)
     buffer = order_buffer(line)
-    bound, until = bounds(windows)
+    order = buffer[0]
     lower, moments = np.empty(windows, np.int64), np.empty((windows + 1, 4), np.int64)
-    for g in range(len(line.event_start)):
-        start, stop = line.event_start[g], line.event_stop[g]
-        late = visible_order(line, g, buffer)
-        lower[:], moments[:], until[:] = start, 0, BEGINNING
+    for g in range(len(event_start)):
+        start, stop = event_start[g], event_stop[g]
+        late = visible_order(visible_from, start, stop, buffer)
+        lower[:], moments[:] = start, 0
         seen = start
-        for q in range(line.query_start[g], line.query_stop[g]):
-            now = line.at[q]
+        for q in range(query_start[g], query_stop[g]):
+            now = at[q]
             while seen < stop:
-                i = buffer[0][seen - start] if late else seen
-                if line.visible_from[i] > now:
+                i = order[seen - start] if late else seen
+                if visible_from[i] > now:
                     break
                 seen += 1
                 if all_valid or valid[i]:
@@ -99,10 +99,10 @@ def small_moments(
                         if i < lower[w]:
                             _tally(moments, w, value)
             for w in range(windows):
-                edge = bound_of(line, w, now, bound, until)
+                edge = lower_bound(now, width[w], hop[w])
                 i = lower[w]
-                while i < stop and line.event_time[i] < edge:
-                    if line.visible_from[i] <= now and (all_valid or valid[i]):
+                while i < stop and event_time[i] < edge:
+                    if visible_from[i] <= now and (all_valid or valid[i]):
                         _tally(moments, w, _whole(values, i, scale, want_true, want_moments))
                     i += 1
                 lower[w] = i

@@ -26,7 +26,7 @@ from gapless.windows.functions import FUNCTIONS, Algebra
 from gapless.windows.parts import Part, Point
 from gapless.windows.window import BEGINNING, Spec, Window
 
-__all__ = ["Arrival", "Tiles", "TilePlan"]
+__all__ = ["Arrival", "TilePlan", "Tiles"]
 
 _Slot = tuple[int | None, str]  # input, name of a part: what tiles share between specs
 _Place = tuple[int, int]  # tier, start of the tile

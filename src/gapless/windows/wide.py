@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gapless.windows.batch import Bools, Floats, Ints
-from gapless.windows.groups import TIMELINE, Timeline, bound_of, bounds, order_buffer, visible_order
+from gapless.windows.groups import TIMELINE, Timeline, lower_bound, order_buffer, visible_order
 from gapless.windows.jit import BITS, BOOLS, FLAG, OUT, OUT_FLOATS, compiled, inlined, types
 from gapless.windows.limbs import (
     SQUARE_LIMBS,
@@ -17,7 +17,6 @@ from gapless.windows.limbs import (
     rounded,
     settle,
 )
-from gapless.windows.window import BEGINNING
 
 __all__ = ["wide_moments"]
 
@@ -46,25 +45,26 @@ def wide_moments(
 
     Row `windows` of the limbs holds what is visible, row w what of it has left window w.
     """
-    windows = len(line.width)
+    event_start, event_stop, query_start, query_stop, event_time, visible_from, at, width, hop = line
+    windows = len(width)
     buffer = order_buffer(line)
+    order = buffer[0]
     lower, seen_count = np.empty(windows, np.int64), np.empty(windows + 1, np.int64)
-    bound, until = bounds(windows)
     sums = np.zeros((windows + 1, SUM_LIMBS), np.int64)
     squares = np.zeros((windows + 1, SQUARE_LIMBS if want_squares else 0), np.int64)
     digits, product = np.zeros(SUM_LIMBS, np.int64), np.zeros(SQUARE_LIMBS, np.int64)
     square_digits = np.zeros(SQUARE_LIMBS, np.int64)
-    for g in range(len(line.event_start)):
-        start, stop = line.event_start[g], line.event_stop[g]
-        late = visible_order(line, g, buffer)
-        lower[:], seen_count[:], until[:] = start, 0, BEGINNING
+    for g in range(len(event_start)):
+        start, stop = event_start[g], event_stop[g]
+        late = visible_order(visible_from, start, stop, buffer)
+        lower[:], seen_count[:] = start, 0
         low, high = SUM_LIMBS, -1
         seen = start
-        for q in range(line.query_start[g], line.query_stop[g]):
-            now = line.at[q]
+        for q in range(query_start[g], query_stop[g]):
+            now = at[q]
             while seen < stop:
-                i = buffer[0][seen - start] if late else seen
-                if line.visible_from[i] > now:
+                i = order[seen - start] if late else seen
+                if visible_from[i] > now:
                     break
                 seen += 1
                 if valid[i]:
@@ -76,10 +76,10 @@ def wide_moments(
                         if i < lower[w]:
                             _deposit(seen_count, sums, squares, w, value, want_squares)
             for w in range(windows):
-                edge = bound_of(line, w, now, bound, until)
+                edge = lower_bound(now, width[w], hop[w])
                 i = lower[w]
-                while i < stop and line.event_time[i] < edge:
-                    if line.visible_from[i] <= now and valid[i]:
+                while i < stop and event_time[i] < edge:
+                    if visible_from[i] <= now and valid[i]:
                         _deposit(seen_count, sums, squares, w, bits[i], want_squares)
                     i += 1
                 lower[w] = i
