@@ -10,7 +10,7 @@ from gapless.errors import DefinitionError
 __all__ = ["instant"]
 
 
-class _Instant(click.ParamType):
+class _Instant(click.ParamType[int]):
     name = "instant"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gapless.features.compute import Limits, chunked, compute, one_batch
 from gapless.features.keys import KeyIndex
+from gapless.features.matrix import float32_matrix
 from gapless.features.plan import Group, plan_groups
 from gapless.features.requests import checked_requests
 from gapless.features.sources import SourceReader, StoreSources, TableSources, source_table
@@ -18,6 +19,7 @@ __all__ = [
     "checked_requests",
     "chunked",
     "compute",
+    "float32_matrix",
     "one_batch",
     "plan_groups",
     "source_table",

@@ -94,6 +94,7 @@ class Encoder:
     def _input(
         self, i: int, columns: dict[str, pa.Array], rows: int
     ) -> tuple[Array, npt.NDArray[np.bool_] | None]:
+        values: Array
         value, where = columns.get(f"value{i}"), columns.get(f"where{i}")
         if value is None:
             values, valid = np.zeros(rows), None

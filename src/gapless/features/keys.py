@@ -76,7 +76,8 @@ class KeyIndex:
 
 def _places(array: pa.Array, level: pa.Array) -> Codes:
     found = pc.index_in(array, value_set=level, skip_nulls=True)
-    return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    places: Codes = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return places
 
 
 def _check_room(sizes: Sequence[int]) -> None:

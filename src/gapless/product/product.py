@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -44,9 +44,9 @@ class Product:
         self._check_one_meaning("event source", {id(s): s for s in self._found_sources()}.values())
         self._check_one_meaning("feature view", {id(v): v for v in self._found_views()}.values())
 
-    def _check_one_meaning(self, kind: str, things: Sequence[EventSource | FeatureView] | object) -> None:
+    def _check_one_meaning(self, kind: str, things: Iterable[EventSource | FeatureView]) -> None:
         seen: dict[str, EventSource | FeatureView] = {}
-        for thing in things:  # type: ignore[attr-defined]
+        for thing in things:
             other = seen.setdefault(thing.name, thing)
             if other is not thing and other != thing:
                 raise DefinitionError(

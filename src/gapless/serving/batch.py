@@ -16,8 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gapless.arrow import TIMESTAMP
-from gapless.bundle.pack import pack
-from gapless.features import Limits, SourceReader, checked_requests, chunked, compute
+from gapless.features import Limits, SourceReader, checked_requests, chunked, compute, float32_matrix
 from gapless.ports.offline import OfflineStore
 from gapless.ports.scorer import Scorer
 from gapless.product import Model
@@ -130,7 +129,7 @@ def _answered(
 
 
 def _scored(model: Model, version: Version, scorer: Scorer, features: pa.RecordBatch) -> pa.RecordBatch:
-    scores = scorer.score(pack(features, model.vector))
+    scores = scorer.score(float32_matrix(features, model.vector))
     rows = features.num_rows
     columns: Iterator[pa.Array] = iter(
         [

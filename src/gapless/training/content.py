@@ -79,7 +79,8 @@ def _text_bits(array: pa.Array) -> Lanes:
     hashes = [hashlib.blake2b(text.encode(), digest_size=8).digest() for text in encoded.dictionary.to_pylist()]
     table = np.frombuffer(b"".join([*hashes, _NULL.tobytes()]), np.uint64)
     codes: npt.NDArray[Any] = pc.fill_null(encoded.indices, len(hashes)).to_numpy(zero_copy_only=False)
-    return table[codes]
+    bits: Lanes = table[codes]
+    return bits
 
 
 def _mixed(x: Lanes) -> Lanes:

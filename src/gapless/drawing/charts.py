@@ -1,0 +1,114 @@
+"""Charts as standalone SVG text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+__all__ = ["calibration_chart", "metric_chart"]
+
+_WIDTH, _HEIGHT = 480, 360
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 36, 44
+_INK, _FAINT, _LINE = "#222", "#ccc", "#1f6feb"
+
+
+class _Frame:
+    """A plot area with its two scales."""
+
+    def __init__(self, x: tuple[float, float], y: tuple[float, float]) -> None:
+        self._x, self._y = x, y
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Pixels of a point."""
+        across, up = _share(x, self._x), _share(y, self._y)
+        return (
+            round(_LEFT + across * (_WIDTH - _LEFT - _RIGHT), 2),
+            round(_HEIGHT - _BOTTOM - up * (_HEIGHT - _TOP - _BOTTOM), 2),
+        )
+
+    def grid(self, ticks: Sequence[float]) -> Iterator[str]:
+        """Horizontal lines with their values."""
+        for tick in ticks:
+            left, y = self.place(self._x[0], tick)
+            right, _ = self.place(self._x[1], tick)
+            yield f'<line x1="{left}" y1="{y}" x2="{right}" y2="{y}" stroke="{_FAINT}"/>'
+            yield _text(left - 6, y + 4, f"{tick:.3g}", anchor="end")
+
+
+def calibration_chart(points: Sequence[tuple[float, float, int]], *, title: str) -> str:
+    """Mean score against mean truth, one dot per bin: on the diagonal the probabilities mean what they say.
+
+    Parameters:
+        points — (mean score, mean truth, rows) of each bin, both means in [0, 1].
+
+    Examples:
+        >>> calibration_chart([(0.1, 0.12, 500)], title="a < b")[:33]
+        '<svg xmlns="http://www.w3.org/200'
+    """
+    top = max([0.1, *(max(score, truth) for score, truth, _ in points)]) * 1.05
+    frame = _Frame((0, top), (0, top))
+    parts = [*frame.grid([top * i / 4 for i in range(5)])]
+    (x1, y1), (x2, y2) = frame.place(0, 0), frame.place(top, top)
+    parts.append(f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="{_INK}" stroke-dasharray="4 4"/>')
+    parts.append(_path([frame.place(score, truth) for score, truth, _ in points]))
+    for score, truth, rows in points:
+        x, y = frame.place(score, truth)
+        note = escape(f"{rows} rows: said {score:.3f}, was {truth:.3f}")
+        parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{_LINE}"><title>{note}</title></circle>')
+    for i in range(5):
+        x, y = frame.place(top * i / 4, 0)
+        parts.append(_text(x, y + 18, f"{top * i / 4:.3g}"))
+    parts.append(_text(_WIDTH / 2, _HEIGHT - 6, "mean predicted probability"))
+    return _svg(title, parts, upright="share that was true")
+
+
+def metric_chart(points: Sequence[tuple[str, float]], *, title: str, metric: str) -> str:
+    """A metric over labelled periods, in their order.
+
+    Parameters:
+        points — (label, value) of each period.
+    """
+    values = [value for _, value in points] or [0.0]
+    margin = (max(values) - min(values)) * 0.15 or 0.01
+    low, high = min(values) - margin, max(values) + margin
+    frame = _Frame((-0.5, max(len(points) - 0.5, 0.5)), (low, high))
+    parts = [*frame.grid([low + (high - low) * i / 4 for i in range(5)])]
+    parts.append(_path([frame.place(i, value) for i, (_, value) in enumerate(points)]))
+    every = max(1, len(points) // 8)
+    for i, (label, value) in enumerate(points):
+        x, y = frame.place(i, value)
+        note = escape(f"{label}: {value:.4f}")
+        parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{_LINE}"><title>{note}</title></circle>')
+        if i % every == 0:
+            parts.append(_text(x, _HEIGHT - _BOTTOM + 18, label))
+    return _svg(title, parts, upright=metric)
+
+
+def _share(value: float, ends: tuple[float, float]) -> float:
+    return (value - ends[0]) / (ends[1] - ends[0])
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    steps = " ".join(f"{'L' if i else 'M'}{x} {y}" for i, (x, y) in enumerate(points))
+    return f'<path d="{steps}" fill="none" stroke="{_LINE}" stroke-width="1.5"/>'
+
+
+def _text(x: float, y: float, text: str, *, anchor: str = "middle") -> str:
+    return f'<text x="{round(x, 2)}" y="{round(y, 2)}" text-anchor="{anchor}" fill="{_INK}">{escape(text)}</text>'
+
+
+def _svg(title: str, parts: Sequence[str], *, upright: str) -> str:
+    middle = (_TOP + _HEIGHT - _BOTTOM) / 2
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
+            f'height="{_HEIGHT}" font-family="sans-serif" font-size="12" role="img">',
+            f"<title>{escape(title)}</title>",
+            f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
+            f'<text x="{_LEFT}" y="20" font-size="14" fill="{_INK}">{escape(title)}</text>',
+            *parts,
+            f'<text transform="translate(14 {middle}) rotate(-90)" text-anchor="middle" fill="{_INK}">'
+            f"{escape(upright)}</text>",
+            "</svg>",
+        ]
+    )
