@@ -74,6 +74,8 @@ def spending(p):
         "variance": gl.var(p.amount, windows=["7d"]),
         "spread": gl.std(p.amount.clip(-1000, 1000), windows=["24h", "30d"]),
         "smallest": gl.min(p.amount, windows=["7d"]),
+        "smallest_paid": gl.min(p.amount, where=p.amount >= 0, windows=["7d"]),
+        "smallest_refund": gl.max(p.amount, where=p.amount <= 0, windows=["7d"]),
         "largest": gl.max(p.amount, windows=["36h"], hop="6h"),
         "with_tax": gl.sum(p.amount * 1.19, windows=["7d"]),
         "refused": gl.any(~p.accepted, windows=["24h", "7d"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,8 +24,8 @@ def amount(row: Row) -> Any:
     return row["amount"]
 
 
-def refund(row: Row) -> Any:
-    return row["amount"] if row["amount"] is not None and row["amount"] < 0 else None
+def kept(name: str, test: Callable[[Any], bool]) -> Value:
+    return lambda row: row[name] if row[name] is not None and test(row[name]) else None
 
 
 def card_amount(row: Row) -> Any:
@@ -77,13 +77,15 @@ SPENDING: Mapping[str, tuple[str, Value]] = {
     "total_24h": ("sum 24h", amount),
     "total_30d": ("sum 30d", amount),
     "total_now_90m": ("sum 90m exact", amount),
-    "refunded_30d": ("sum 30d", refund),
+    "refunded_30d": ("sum 30d", kept("amount", lambda x: x < 0)),
     "mean_24h": ("mean 24h", amount),
     "mean_7d": ("mean 7d", amount),
     "variance_7d": ("var 7d", amount),
     "spread_24h": ("std 24h", clipped),
     "spread_30d": ("std 30d", clipped),
     "smallest_7d": ("min 7d", amount),
+    "smallest_paid_7d": ("min 7d", kept("amount", lambda x: x >= 0)),
+    "smallest_refund_7d": ("max 7d", kept("amount", lambda x: x <= 0)),
     "largest_36h": ("max 36h 6h", amount),
     "with_tax_7d": ("sum 7d", with_tax),
     "refused_24h": ("any 24h", refused),
