@@ -7,9 +7,9 @@ from pathlib import Path
 import mpmath as mp
 
 OUT = Path(__file__).parents[2] / "src" / "gapless" / "expr" / "elementary_tables.py"
-HEAD = '''"""The tables of `elementary`, written by tests/expr/tables.py from mpmath; every number reads back as the
-same float.
+HEAD = '''"""The tables of `elementary`, written by tests/expr/tables.py from mpmath.
 
+Every number reads back as the same float.
 LOG, from m = 90/128 to 182/128: c ≈ 1/m with 10 bits, then -log c as a sum of two floats.
 EXP, for j from 0 to 31: 2^(j/32) as a sum of two floats.
 """
@@ -17,6 +17,7 @@ EXP, for j from 0 to 31: 2^(j/32) as a sum of two floats.
 from __future__ import annotations
 
 __all__ = ["EXP", "LOG"]
+# fmt: off
 '''
 
 

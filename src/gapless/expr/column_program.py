@@ -1,6 +1,6 @@
-"""Tables.
+"""Tables: expressions over Arrow record batches.
 
-Expressions over Arrow record batches, every shared node computed once, in blocks that stay in the processor's cache.
+Every shared node is computed once, in blocks of rows that bound the memory of intermediates.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gapless.schema import Type
 
 __all__ = ["ColumnProgram", "covers"]
 
-_BLOCK_ROWS = 16_384
+_BLOCK_ROWS = 262_144
 
 
 class ColumnProgram:
@@ -44,7 +44,7 @@ class ColumnProgram:
         self._exprs = dict(exprs)
         order = list(postorder(*self._exprs.values()))
         self._constants = _constants(order)
-        self._steps = _needed(order, self._constants, self._exprs)
+        self._steps = [node for node in order if node.digest not in self._constants]
         self._uses = Counter(arg.digest for node in self._steps for arg in node.args)
         self._uses.update(expr.digest for expr in self._exprs.values())
         self._columns = {str(node.param("name")): node for node in self._steps if node.op == "column"}
@@ -68,19 +68,32 @@ class ColumnProgram:
 
     def _block(self, batch: pa.RecordBatch) -> list[pa.Array]:
         found: dict[str, Column] = dict(self._constants)
+        local: dict[tuple[str, str], Column] = {}
         left = dict(self._uses)
         with np.errstate(all="ignore"):
             for node in self._steps:
-                found[node.digest] = (
-                    _column(node, batch)
-                    if node.op == "column"
-                    else _evaluated(node, [found[arg.digest] for arg in node.args])
-                )
+                found[node.digest] = _value(node, batch, found, local)
                 for arg in node.args:
                     left[arg.digest] -= 1
                     if not left[arg.digest]:
                         found.pop(arg.digest, None)
         return [to_arrow(found[expr.digest], expr.type, batch.num_rows) for expr in self._exprs.values()]
+
+
+def _value(
+    node: Node, batch: pa.RecordBatch, found: Mapping[str, Column], local: dict[tuple[str, str], Column]
+) -> Column:
+    if node.op == "column":
+        name = str(node.param("name"))
+        return from_arrow(batch.column(name), node.type, name)
+    args = [found[arg.digest] for arg in node.args]
+    if node.op not in column_times.CALENDAR:
+        return _evaluated(node, args)
+    key = (node.args[0].digest, str(node.param("zone")))
+    if key not in local:
+        values, ok = column_times.local_times(args[0].data, key[1])
+        local[key] = Column(values, _both(args[0].valid, None if ok.all() else ok))
+    return Column(column_times.CALENDAR[node.op](local[key].data).astype(np.float64), local[key].valid)
 
 
 def _constants(order: list[Node]) -> dict[str, Column]:
@@ -91,15 +104,6 @@ def _constants(order: list[Node]) -> dict[str, Column]:
             fixed[node.digest] = node
     values = RowProgram(fixed)({})
     return {digest: of_scalar(values[digest], node.type) for digest, node in fixed.items()}
-
-
-def _needed(order: list[Node], constants: Mapping[str, Column], exprs: Mapping[str, Node]) -> list[Node]:
-    return [node for node in order if node.digest not in constants]
-
-
-def _column(node: Node, batch: pa.RecordBatch) -> Column:
-    name = str(node.param("name"))
-    return from_arrow(batch.column(name), node.type, name)
 
 
 def _evaluated(node: Node, args: list[Column]) -> Column:
@@ -148,6 +152,7 @@ def covers(op: str) -> bool:
         column_strings.KERNELS,
         column_times.INSTANTS,
         column_times.KERNELS,
+        column_times.CALENDAR,
     )
     return op == "float_to_string" or any(op in home for home in (*homes, column_numbers.KERNELS))
 

@@ -13,13 +13,11 @@ from gapless.clock import DAY, HOUR, MINUTE, SECOND
 from gapless.expr.scalar import PARTS, STARTS, UNITS
 from gapless.expr.zones import FAR, PERIOD, Zone, load_zone
 
-__all__ = ["INSTANTS", "KERNELS"]
+__all__ = ["CALENDAR", "INSTANTS", "KERNELS", "local_times"]
 
 Params = Mapping[str, Any]
 Instants = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-
-_MINUTES_OF_DAY = {"hour": (HOUR, 24), "minute": (MINUTE, 60), "second": (SECOND, 60)}
 
 
 @cache
@@ -57,27 +55,10 @@ def _within(us: Instants) -> tuple[Instants, Flags]:
     return np.where(ok, us, 0), ok
 
 
-def _local(us: Instants, name: str) -> tuple[Instants, Flags]:
+def local_times(us: Instants, zone: str) -> tuple[Instants, Flags]:
+    """Microseconds on the clocks of the zone, and where they are defined."""
     near, ok = _within(us)
-    return near + _offset_at(near, name), ok
-
-
-def _clock_part(name: str) -> Callable[[Params, Instants], Any]:
-    width, count = _MINUTES_OF_DAY[name]
-
-    def part(params: Params, us: Instants) -> Any:
-        local, ok = _local(us, params["zone"])
-        return np.where(ok, (local // width % count).astype(np.float64), np.nan)
-
-    return part
-
-
-def _date_part(name: str) -> Callable[[Params, Instants], Any]:
-    def part(params: Params, us: Instants) -> Any:
-        local, ok = _local(us, params["zone"])
-        return np.where(ok, PARTS[name](local // DAY).astype(np.float64), np.nan)
-
-    return part
+    return near + _offset_at(near, zone), ok
 
 
 def _truncate(params: Params, us: Instants) -> tuple[Instants, Flags]:
@@ -110,11 +91,21 @@ def _from_seconds(params: Params, x: npt.NDArray[np.float64]) -> tuple[Instants,
     return floor.astype(np.int64) + (us - floor >= 0.5), ok
 
 
+def _of_days(part: Callable[[Any], Any]) -> Callable[[Instants], Any]:
+    return lambda local: part(local // DAY)
+
+
+CALENDAR: Mapping[str, Callable[[Instants], Any]] = {
+    "hour": lambda local: local // HOUR % 24,
+    "minute": lambda local: local // MINUTE % 60,
+    "second": lambda local: local // SECOND % 60,
+    **{name: _of_days(part) for name, part in PARTS.items()},
+}
+"""Operation → function of local times, which the program looks up once per instant and zone."""
+
 KERNELS: Mapping[str, Callable[..., Any]] = {
     "elapsed": _elapsed,
     "timestamp_to_float": lambda params, us: us.astype(np.float64) / 1e6,
-    **{name: _clock_part(name) for name in _MINUTES_OF_DAY},
-    **{name: _date_part(name) for name in PARTS},
 }
 """Operation → function of (params, arrays)."""
 

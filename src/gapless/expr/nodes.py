@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import numbers
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import NoReturn, Self, TypeVar
 
@@ -17,6 +17,7 @@ from gapless.schema import Type
 
 __all__ = ["MAX_DEPTH", "Node", "Operand", "build", "leaf", "postorder"]
 
+Params = tuple[tuple[str, Value], ...]
 N = TypeVar("N", bound="Node")
 Operand = object  # a Node, or a Python value that turns into a literal
 MAX_DEPTH = 1_000
@@ -48,12 +49,12 @@ class Node:
 
     op: str
     args: tuple[Self, ...]
-    params: tuple[tuple[str, Value], ...]
+    params: Params
     type: Type
     digest: str
     depth: int
 
-    def __init__(self, op: str, args: tuple[Self, ...], params: tuple[tuple[str, Value], ...], kind: Type) -> None:
+    def __init__(self, op: str, args: tuple[Self, ...], params: Params, kind: Type) -> None:
         depth = 1 + max((arg.depth for arg in args), default=0)
         values = (op, args, params, kind, _digest(op, args, params), depth)
         for name, value in zip(("op", "args", "params", "type", "digest", "depth"), values, strict=True):
@@ -72,17 +73,29 @@ class Node:
         return self
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.op, self.args, self.params, self.type)
+        # Flat, since pickle recurses and a deep tree would run out of stack.
+        order = list(postorder(self))
+        position = {node.digest: index for index, node in enumerate(order)}
+        rows = [(node.op, [position[arg.digest] for arg in node.args], node.params, node.type) for node in order]
+        return _restored, (type(self), rows)
 
     def apply(self, op: str, *operands: Operand, **params: object) -> Self:
         """The node `op(self, *operands, **params)`, checked."""
         return build(type(self), op, (self, *operands), params)
 
     def param(self, name: str) -> Value:
+        """The value of a fixed parameter."""
         return dict(self.params)[name]
 
 
-def _digest(op: str, args: Sequence[Node], params: tuple[tuple[str, Value], ...]) -> str:
+def _restored(cls: type[N], rows: Sequence[tuple[str, list[int], Params, Type]]) -> N:
+    nodes: list[N] = []
+    for op, args, params, kind in rows:
+        nodes.append(cls(op, tuple(nodes[index] for index in args), params, kind))
+    return nodes[-1]
+
+
+def _digest(op: str, args: Sequence[Node], params: Params) -> str:
     fields = {name: value.hex() if isinstance(value, float) else value for name, value in params}
     canonical = [op, OPERATIONS[op].version, [arg.digest for arg in args], fields]
     return hashlib.sha256(json.dumps(canonical, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -162,9 +175,7 @@ def literal_of(cls: type[N], value: object, what: str) -> N:
     return leaf(cls, "literal", type=kind.value, value=value)
 
 
-def _checked(
-    operation: Operation, checks: Mapping[str, str], params: Mapping[str, object]
-) -> tuple[tuple[str, Value], ...]:
+def _checked(operation: Operation, checks: Mapping[str, str], params: Mapping[str, object]) -> Params:
     if set(checks) != set(params):
         raise DefinitionError(
             f"{operation.written} has other parameters", seen=", ".join(params), allowed=", ".join(checks) or "(none)"
@@ -184,7 +195,7 @@ def _check(operation: Operation, name: str, kind: str, value: object) -> Value:
         ) from None
 
 
-def _values_fit(types: Sequence[Type], params: tuple[tuple[str, Value], ...]) -> bool:
+def _values_fit(types: Sequence[Type], params: Params) -> bool:
     """Whether a list parameter holds values of the argument's type."""
     lists = [value for _, value in params if isinstance(value, tuple)]
     return all(isinstance(value[0], str) is (types[0] is Type.STRING) for value in lists)
@@ -196,18 +207,17 @@ def _allowed(operation: Operation) -> str:
 
 def _refuse_types(operation: Operation, seen: Sequence[str]) -> NoReturn:
     wanted = {kind for signature in operation.signatures for kind in signature.args}
-    ways = [
-        way
-        for (kind, target), way in _WAYS_OUT.items()
-        if kind.value in seen and target in wanted and kind.value not in wanted
-    ]
-    same = "give it arguments of one type" if not ways else "; ".join(ways)
+    ways = _ways(set(seen) - wanted, wanted) or _ways(set(seen), set(seen))
     raise TypeMismatch(
         f"{operation.written} does not take these types",
         seen=", ".join(seen),
         allowed=_allowed(operation),
-        next_step=same,
+        next_step="; ".join(ways) or "give it arguments of one type",
     )
+
+
+def _ways(from_kinds: Set[str], to_kinds: Set[str]) -> list[str]:
+    return [way for (kind, target), way in _WAYS_OUT.items() if kind.value in from_kinds and target in to_kinds]
 
 
 def postorder(*roots: N) -> Iterator[N]:

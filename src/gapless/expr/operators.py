@@ -2,61 +2,16 @@
 
 from __future__ import annotations
 
-import linecache
-import re
 from datetime import timedelta
 from typing import Any, NoReturn, Self
 
 from gapless.clock import parse_duration
-from gapless.errors import TypeMismatch, author_site
+from gapless.errors import TypeMismatch
+from gapless.expr.hints import ANYTHING_ELSE, RANGE, of_line, of_numpy
 from gapless.expr.nodes import Node, Operand, build
 from gapless.schema import Type
 
 __all__ = ["Operators"]
-
-_FLIPPED_WORDS = {
-    "min": "minimum(x, y)",
-    "max": "maximum(x, y)",
-    "sum": "x + y",
-    "any": "p | q",
-    "all": "p & q",
-    "sorted": "minimum(x, y) and maximum(x, y)",
-    "int": "x.floor(), or x.round()",
-    "float": "x.to_float()",
-    "bool": "x.to_bool()",
-    "len": "s.length()",
-    "where": "when(p, x).otherwise(y)",
-    "isnan": "x.is_null()",
-    "isfinite": "x.is_not_null()",
-    "isnull": "x.is_null()",
-    "isna": "x.is_null()",
-    "fabs": "abs(x)",
-    "absolute": "abs(x)",
-    "trunc": "when(x < 0, x.ceil()).otherwise(x.floor())",
-    "rint": "x.round(), which rounds halves up",
-    "pow": "x ** y",
-    "fmod": "x % y, which takes the sign of y",
-    "log2": "x.log() / math.log(2)",
-    "log10": "x.log() / math.log(10)",
-    "expm1": "x.exp() - 1",
-    "if": "when(p, x).otherwise(y)",
-    "elif": "when(p, x).when(q, y).otherwise(z)",
-    "and": "p & q, each side in parentheses",
-    "or": "p | q, each side in parentheses",
-    "not": "~p",
-    "in": 'x.is_in([...]), or s.contains("…")',
-} | {name: f"x.{name}()" for name in ("log", "log1p", "exp", "sqrt", "floor", "ceil", "round")}
-_WORD = re.compile(r"\b(?:(?:math|np|numpy|pd|pandas)\.)?([a-z0-9]+)\s*\(|\b(if|elif|and|or|not|in)\b")
-_ANYTHING_ELSE = "what the operations do not cover goes into a gl.pandas_function over the row"
-
-
-def _way_out(default: str) -> str:
-    """The operation that the author's line was after, read from the line itself."""
-    site = author_site()
-    line = linecache.getline(site.file, site.line) if site else ""
-    words = [word for found in _WORD.finditer(line) if (word := found[1] or found[2]) in _FLIPPED_WORDS]
-    hints = dict.fromkeys(f"instead of {word!r} write {_FLIPPED_WORDS[word]}" for word in words)
-    return "; ".join(hints) or default
 
 
 class Operators(Node):
@@ -184,29 +139,25 @@ class Operators(Node):
         )
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: object, **options: object) -> NoReturn:
-        name = str(ufunc.__name__)
-        way = _FLIPPED_WORDS.get(name, _ANYTHING_ELSE)
-        _refuse(
-            f"np.{name} does not take an expression",
-            self,
-            "the methods of expressions",
-            f"instead of 'np.{name}' write {way}",
-        )
+        _refuse_numpy(str(ufunc.__name__), self)
 
     def __array_function__(self, func: Any, types: object, args: object, kwargs: object) -> NoReturn:
-        name = str(func.__name__)
-        way = _FLIPPED_WORDS.get(name, _ANYTHING_ELSE)
-        _refuse(
-            f"np.{name} does not take an expression",
-            self,
-            "the methods of expressions",
-            f"instead of 'np.{name}' write {way}",
-        )
+        _refuse_numpy(str(func.__name__), self)
 
 
 def _is_shift(node: Node, other: object) -> bool:
     return node.type is Type.TIMESTAMP and isinstance(other, timedelta | str)
 
 
-def _refuse(what: str, node: Node, allowed: str, way_out: str | None = None) -> NoReturn:
-    raise TypeMismatch(what, seen=node, allowed=allowed, next_step=way_out or _way_out(_ANYTHING_ELSE))
+def _refuse_numpy(name: str, node: Node) -> NoReturn:
+    raise TypeMismatch(
+        f"np.{name} does not take an expression",
+        seen=node,
+        allowed="the operators, methods and functions of expressions",
+        next_step=of_numpy(name),
+    )
+
+
+def _refuse(what: str, node: Node, allowed: str) -> NoReturn:
+    default = RANGE if node.op in ("lt", "le", "gt", "ge") else ANYTHING_ELSE
+    raise TypeMismatch(what, seen=node, allowed=allowed, next_step=of_line(default))

@@ -21,22 +21,22 @@ __all__ = [
     "STARTS",
     "UNITS",
     "ceil",
-    "day_part",
+    "date_of_days",
+    "day_of_year",
     "elapsed",
     "exp",
     "floor",
     "floor_divide",
     "from_seconds",
     "greatest",
-    "hour_part",
+    "iso_week",
     "least",
+    "local_time",
     "log",
     "log1p",
-    "minute_part",
     "modulo",
     "power",
     "round_half_up",
-    "second_part",
     "shift",
     "truncate",
 ]
@@ -126,16 +126,9 @@ def from_seconds(x: float) -> int | None:
     )
 
 
-def second_part(us: int, zone: Zone) -> float:
-    return float((us + zone.offset_at(us)) // SECOND % 60) if -FAR <= us <= FAR else nan
-
-
-def minute_part(us: int, zone: Zone) -> float:
-    return float((us + zone.offset_at(us)) // MINUTE % 60) if -FAR <= us <= FAR else nan
-
-
-def hour_part(us: int, zone: Zone) -> float:
-    return float((us + zone.offset_at(us)) // HOUR % 24) if -FAR <= us <= FAR else nan
+def local_time(us: int, zone: Zone) -> int | None:
+    """Microseconds on the clocks of the zone."""
+    return us + zone.offset_at(us) if -FAR <= us <= FAR else None
 
 
 PARTS: Mapping[str, Callable[[Any], Any]] = {
@@ -155,10 +148,6 @@ STARTS: Mapping[str, Callable[[Any], Any]] = {
     "year": lambda days: days_of_date(date_of_days(days)[0], 1, 1),
 }
 """The first day of the day, week, month or year that a day is in."""
-
-
-def day_part(name: str, us: int, zone: Zone) -> float:
-    return float(PARTS[name]((us + zone.offset_at(us)) // DAY)) if -FAR <= us <= FAR else nan
 
 
 def truncate(unit: str, us: int, zone: Zone) -> int | None:

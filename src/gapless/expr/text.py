@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 
 __all__ = ["BLANKS", "ascii_lower", "ascii_upper", "format_float", "murmur3", "parse_float"]
 
@@ -76,8 +77,8 @@ def murmur3(text: str, seed: int) -> int:
     data = text.encode()
     h = seed
     whole = len(data) & ~3
-    for at in range(0, whole, 4):
-        h ^= _scrambled(int.from_bytes(data[at : at + 4], "little"))
+    for k in struct.unpack_from(f"<{whole >> 2}I", data):
+        h ^= _scrambled(k)
         h = (h << 13 | h >> 19) & 0xFFFFFFFF
         h = (h * 5 + 0xE6546B64) & 0xFFFFFFFF
     if whole < len(data):
