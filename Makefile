@@ -5,6 +5,9 @@ PY := .venv/bin/python
 NAME ?=
 ARGS ?=
 
+# Compiled modules are kept: without them every process spends seconds on compiling what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fmt bench docs lock clean
 

@@ -1,0 +1,65 @@
+"""One batch run as a process of its own, killed where it is told: python -m tests.serving.run_batch FOLDER [POINT N]."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from gapless.adapters.delta import DeltaStore
+from gapless.features import TableSources
+from gapless.ports.scorer import Scores
+from gapless.serving import Pins, Version, pinned, predict
+from tests.features.world import MODEL, event_table, history, request_table
+
+CHUNK = 7
+VERSION = Version("m", "3", "definition", "bundle")
+
+
+class SumScorer:
+    """A model that answers with the sum of its features; no answer where one is missing."""
+
+    width = len(MODEL.vector)
+
+    def score(self, features):
+        return Scores(features.sum(axis=1), None)
+
+
+def killed_at(point, count):
+    """A fault that ends the process, as kill -9 does, the `count`-th time the store comes to `point`."""
+    left = [count]
+
+    def fault(here, table):
+        if here == point:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return fault
+
+
+def run(folder, *, fault=None, chunk_rows=CHUNK, run_id="r" * 64):
+    rows, asks = history(5, events=300, requests=40)
+    store = DeltaStore(folder / "store", **({"fault": fault} if fault else {}))
+    pins = pinned(folder / "pins", run_id, Pins({"events": 1}, chunk_rows))
+    return predict(
+        MODEL,
+        VERSION,
+        SumScorer(),
+        request_table(asks),
+        TableSources({"events": event_table(rows)}),
+        store,
+        "predictions",
+        run=run_id,
+        chunk_rows=pins.chunk_rows,
+    )
+
+
+def predictions(folder):
+    return DeltaStore(folder / "store").read("predictions").read_all()
+
+
+if __name__ == "__main__":
+    np.seterr(all="ignore")
+    run(Path(sys.argv[1]), fault=killed_at(sys.argv[2], int(sys.argv[3])) if len(sys.argv) > 2 else None)
