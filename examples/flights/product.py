@@ -351,4 +351,14 @@ late_arrival = gl.Model(
     slices=["carrier", "origin"],
 )
 
-product = gl.Product("flights", models=[late_arrival])
+# The yardstick: what the request's own columns can tell.
+own_columns = gl.Model(
+    "own_columns",
+    requests=schedule,
+    features=[trip],
+    label=late,
+    estimator=make_estimator,
+    metrics=late_arrival.metrics,
+)
+
+product = gl.Product("flights", models=[late_arrival, own_columns])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ import gapless as gl
 from gapless.expr import compile_row
 from gapless.ingest import IngestReport
 from tests.examples.load import module
-from tests.examples.oracle import differences, us
+from tests.examples.oracle import differences, finite, us
 from tests.examples.shop_oracle import Shop
 
 data = module("shop", "data")
@@ -34,11 +36,11 @@ class Delivered:
     paths: dict[str, list[Path]]
 
 
-def deliver(folder: Path, seed: int, **sizes: int) -> Delivered:
+def deliver(folder: Path, seed: int, write: Callable[..., Any] = data.write, **sizes: int) -> Delivered:
     (folder / "gapless.toml").write_text('product = "product:product"\n')
     workspace = gl.Workspace.open(folder, product=product)
     files = data.generate(seed, **sizes)
-    paths = data.write(folder / "events", files)
+    paths = write(folder / "events", files)
     reports = {source: [workspace.ingest(source, path) for path in parts] for source, parts in paths.items()}
     return Delivered(workspace, reports, Shop(files), files, paths)
 
@@ -110,6 +112,47 @@ def test_other_seeds(tmp_path: Path, seed: int) -> None:
     found = made.workspace.training_set("will_return", known_by=us(datetime(2100, 1, 1, tzinfo=UTC))).table
     expected = [made.shop.features(order) for order in made.shop.orders]
     assert differences(found.to_pylist(), expected, list(MODEL.outputs)) == []
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_text_formats_hold_the_same_rows(tmp_path: Path, kind: str) -> None:
+    made = deliver(tmp_path, 13, write_csv if kind == "csv" else write_jsonl, orders=150, payments=900, visits=900)
+    found = made.workspace.training_set("will_return", known_by=us(datetime(2100, 1, 1, tzinfo=UTC))).table
+    expected = [made.shop.features(order) for order in made.shop.orders]
+    assert differences(found.to_pylist(), expected, list(MODEL.outputs)) == []
+
+
+def write_csv(folder: Path, files: dict[str, list[list[dict[str, Any]]]]) -> dict[str, list[Path]]:
+    """Text in quotes, so that an empty one is not a missing one; NaN and infinities as Python writes them."""
+    return {source: [csv_file(folder, source, i, part) for i, part in enumerate(p)] for source, p in files.items()}
+
+
+def csv_file(folder: Path, source: str, number: int, part: list[dict[str, Any]]) -> Path:
+    lines = [",".join(part[0]), *(",".join(map(cell, row.values())) for row in part)]
+    return written(folder / f"{source}-{number}.csv", "\r\n".join(lines) + "\r\n")
+
+
+def cell(value: Any) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace('"', '""') + '"'
+    return "" if value is None else str(value.isoformat() if isinstance(value, datetime) else value)
+
+
+def write_jsonl(folder: Path, files: dict[str, list[list[dict[str, Any]]]]) -> dict[str, list[Path]]:
+    """What JSON cannot say, NaN and infinities, is left out like null."""
+    return {source: [jsonl_file(folder, source, i, part) for i, part in enumerate(p)] for source, p in files.items()}
+
+
+def jsonl_file(folder: Path, source: str, number: int, part: list[dict[str, Any]]) -> Path:
+    rows = [{k: v for k, v in row.items() if finite(v) is not None} for row in part]
+    lines = [json.dumps(row, default=datetime.isoformat, ensure_ascii=False) for row in rows]
+    return written(folder / f"{source}-{number}.jsonl", "\n".join(lines))
+
+
+def written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())
+    return path
 
 
 def test_features_of_a_file_of_requests_are_those_of_the_training_set(delivered: Delivered, tmp_path: Path) -> None:
