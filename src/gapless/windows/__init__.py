@@ -1,6 +1,7 @@
 """Windowed aggregations: what they mean, one exact kernel for whole histories, tiles for one key at a time.
 
-`Window`, `Spec`, `FUNCTIONS` and the algebra are plain Python. Everything that needs NumPy or numba is loaded when it is first named.
+`Window`, `Spec`, `FUNCTIONS` and the algebra are plain Python. Everything that needs NumPy or numba is loaded when it
+is first named.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Events, queries and results as columns. Arrays are borrowed, never written to.
 
-events    key  event_time  visible_from  inputs[0].values  valid        queries   key   at        a column   values  valid
-           7      100          101            1.5          True                    7    150                   1.5    True
-           7      100          240            0.0          False                   7    300                   1.5    True
-           9       80           81            2.5          True                    8    300                   0.0    False
+events   key  event_time  visible_from  inputs[0].values  valid     queries  key   at     a column  values  valid
+           7      100          101            1.5          True                7  150                 1.5    True
+           7      100          240            0.0          False               7  300                 1.5    True
+           9       80           81            2.5          True                8  300                 0.0    False
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Input:
     """One input of aggregations, a value per event.
 
     Parameters:
-        values — float64 (bools as 0.0 and 1.0; finite where valid), or int64 for what is only ever compared: codes of strings, instants.
+        values — float64 (bools as 0.0 and 1.0; finite where valid), or int64 for what is only ever compared: codes of
+            strings, instants.
         valid — False where the value is null; what `values` holds there does not matter.
     """
 

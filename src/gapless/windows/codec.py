@@ -1,7 +1,8 @@
 """The byte form of states: small, one spelling for each value, and refused when a byte is wrong.
 
-An envelope is a version byte, the body, and a CRC-32 of both. Whole numbers are base-128 varints, signed ones zigzag; an exact sum is its
-32-bit limbs without the zero ones at either end, so a tile of ordinary amounts takes a dozen bytes and not 270.
+An envelope is a version byte, the body, and a CRC-32 of both. Whole numbers are base-128 varints, signed ones zigzag;
+an exact sum is its 32-bit limbs without the zero ones at either end, so a tile of ordinary amounts takes a dozen bytes
+and not 270.
 """
 
 from __future__ import annotations

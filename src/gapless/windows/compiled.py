@@ -1,4 +1,4 @@
-"""The numba kernel: specs of one input are put together by what they need, and each need is one sweep over all their windows.
+"""The numba kernel: specs of one input are put together by what they need; a need is one sweep over all windows.
 
     count any all sum mean var std   ->  small.py, or wide.py where the values are no small integers
     min, max                         ->  extremes.py, once each

@@ -1,4 +1,4 @@
-"""The compiled half of `time_order`: a stable counting sort by key that notices, on its way, which keys are not in time order."""
+"""The compiled half of `time_order`: a stable counting sort by key that notices which keys are not in time order."""
 
 from __future__ import annotations
 

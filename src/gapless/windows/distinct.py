@@ -1,7 +1,8 @@
 """Exact numbers of distinct values in compiled code.
 
-A window ends with what is visible, so a value is in it exactly when the latest visible row that holds it is not before the lower bound. One mark per
-distinct value, on that row, serves every window: distinct = marks - marks before the lower bound.
+A window ends with what is visible, so a value is in it exactly when the latest visible row that holds it is not before
+the lower bound. One mark per distinct value, on that row, serves every window: distinct = marks - marks before the
+lower bound.
 
     row     0  1  2  3  4          seen so far: a b a c
     value   a  b  a  c  b

@@ -1,8 +1,9 @@
 """Floats as integers, so that sums have no error until the one rounding at the end.
 
-Every finite float64 is a whole multiple of 2^-1074, every square of one a whole multiple of 2^-2148. Adding such integers is associative,
-commutative and has an inverse, whatever the magnitudes. Python's division of integers rounds once, to nearest, ties to even, subnormals included:
-what `math.fsum` promises. The kernel holds the same integers in 32-bit limbs.
+Every finite float64 is a whole multiple of 2^-1074, every square of one a whole multiple of 2^-2148. Adding such
+integers is associative, commutative and has an inverse, whatever the magnitudes. Python's division of integers rounds
+once, to nearest, ties to even, subnormals included: what `math.fsum` promises. The kernel holds the same integers in
+32-bit limbs.
 
 References: [1] R. M. Neal, Fast exact summation using small and large superaccumulators, arXiv:1505.05571, 2015.
 """

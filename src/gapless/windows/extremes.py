@@ -2,8 +2,10 @@
 
 A window ends with what is visible, so all windows of a key share one structure and differ in where they begin:
 
-    in order     one stack of candidates, each larger than all after it; a window's answer is the first candidate at or after its lower bound
-    out of order a Fenwick tree over the rows of the key that only ever takes values in; a window asks it for the largest from its lower bound on
+    in order      one stack of candidates, each larger than all after it; the answer of a window is the first candidate
+                  at or after its lower bound
+    out of order  a Fenwick tree over the rows of the key that only ever takes values in; a window asks it for the
+                  largest from its lower bound on
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ def suffix_max(tree: Ints, size: int, place: int, nothing: int) -> int:
 
 @inlined
 def _rank(bits: int, flip: int) -> int:
-    """Integers that sort as floats do, -0.0 below 0.0; reversed where flip is -1. Its own inverse with the same flip."""
+    """Integers that sort as floats do, -0.0 below 0.0; in reverse where flip is -1. With flip 0 its own inverse."""
     return bits ^ ((bits >> 63) & _LOW_BITS) ^ flip
 
 
@@ -55,7 +57,7 @@ def extremes(
     best: Ints,
     found: Bools,
 ) -> None:
-    """Fill the bits of the largest value (flip 0) or the smallest (flip -1), and whether there is one [window, query]."""
+    """Fill the bits of the largest value (flip 0) or the smallest (-1), and whether there is one [window, query]."""
     event_start, event_stop, query_start, query_stop, event_time, visible_from, at, width, hop = line
     windows = len(width)
     buffer = order_buffer(line)

@@ -1,4 +1,4 @@
-"""The aggregations, each an algebra with the verbs prepare, update, merge, finalize, and remove where an inverse exists."""
+"""The aggregations: algebras with the verbs prepare, update, merge, finalize, and remove where an inverse exists."""
 
 from __future__ import annotations
 

@@ -16,9 +16,10 @@ __all__ = ["TIMELINE", "Timeline", "largest_group", "lower_bound", "order_buffer
 
 
 class Timeline(NamedTuple):
-    """What every kernel sweeps over: runs of one key, when events happened and became visible, when queries ask, and how far back windows reach.
+    """What every kernel sweeps over.
 
-    Rows [event_start[g], event_stop[g]) and [query_start[g], query_stop[g]) have the same key. A width of -1 is forever.
+    Runs of one key: rows [event_start[g], event_stop[g]) of the events, rows [query_start[g], query_stop[g]) of the
+    queries; when events happened and became visible, when queries ask, and how far back windows reach (-1: forever).
     Kernels unpack it first: passing it on would count references to nine arrays on every call.
     """
 
@@ -66,10 +67,10 @@ def _runs(events: Events, queries: Queries) -> tuple[Ints, Ints, Ints, Ints]:
 
 @inlined
 def _late(visible_from: Ints, start: int, stop: int) -> bool:
-    for i in range(start + 1, stop):
-        if visible_from[i - 1] > visible_from[i]:
-            return True
-    return False
+    i = start + 1
+    while i < stop and visible_from[i - 1] <= visible_from[i]:
+        i += 1
+    return i < stop
 
 
 @inlined
@@ -95,7 +96,7 @@ def largest_group(line: Timeline) -> int:
 
 @inlined
 def visible_order(visible_from: Ints, start: int, stop: int, buffer: tuple[Ints, Ints, Ints]) -> bool:
-    """Fill `buffer[0]` with the rows of a key as they become visible; False, and nothing is filled, where that is row order."""
+    """Fill `buffer[0]` with the rows of a key as they become visible; False, unfilled, where that is row order."""
     if not _late(visible_from, start, stop):
         return False
     order, times, spare = buffer

@@ -1,7 +1,8 @@
 """Compiling with numba: once per machine where the machine lets us keep the result.
 
-numba looks at the time of one file to know whether its cached code still holds, yet code from `limbs.py` is compiled *into* kernels of other files.
-So the name under which a kernel is cached ends with a digest of all the files that kernels are made of.
+numba looks at the time of one file to know whether its cached code still holds, yet code from `limbs.py` is compiled
+*into* kernels of other files. So the name under which a kernel is cached ends with a digest of all the files that
+kernels are made of.
 """
 
 from __future__ import annotations

@@ -23,28 +23,29 @@ _MODULES = {"numba": "compiled", "numpy": "vectorized", "naive": "oracle"}
 
 
 def aggregate(events: Events, queries: Queries, specs: Sequence[Spec], *, kernel: Kernel = "auto") -> Columns:
-    """The value of every spec as of every query: over events of its key with event_time >= lower(at) and visible_from <= at.
+    """Every spec as of every query: over events of its key with event_time >= lower(at) and visible_from <= at.
 
     Parameters:
         events — sorted by (key, event_time, known_at, offset).
         queries — sorted by (key, at).
         specs — what to compute; those that share an input and a window share the work.
-        kernel — "numba" (the fast one), "numpy" (needs no compiler; reads every event of every window), "naive" (plain Python, the oracle);
-            "auto" is numba where it is installed. The choice never changes a bit.
+        kernel — "numba" (the fast one), "numpy" (needs no compiler; reads every event of every window), "naive" (plain
+            Python, the oracle); "auto" is numba where it is installed. The choice never changes a bit.
 
     Returns: per spec a tuple of one Column, or of n for last_n (most recent first), each as long as the queries.
-    Raises: TypeMismatch for a function that does not take the kind of its input; BugError where events or queries are not sorted, an event is
-        visible at its own event time, or a valid value is not finite.
+    Raises: TypeMismatch for a function that does not take the kind of its input; BugError where events or queries are
+        not sorted, an event is visible at its own event time, or a valid value is not finite.
     Guarantees: pure, deterministic, single thread; inputs are not written to.
-    Cost: numba: O(events + queries * windows) with a small factor, O(log n) per event of keys whose rows become known out of order;
-        memory is the results and buffers of the size of the largest key.
+    Cost: numba: O(events + queries * windows) with a small factor, O(log n) per event of keys whose rows become known
+        out of order; memory is the results and buffers of the size of the largest key.
 
     Examples:
         >>> from gapless.windows import Window
         >>> ints = lambda *numbers: np.array(numbers, np.int64)
         >>> values = Input(np.array([1.5, 0.0, 2.5]), np.array([True, False, True]))
         >>> events = Events(ints(7, 7, 7), ints(100, 100, 200), ints(101, 240, 201), (values,))
-        >>> [(total,)] = aggregate(events, Queries(ints(7, 7, 8), ints(150, 300, 300)), [Spec("sum", 0, Window(None, 0))])
+        >>> queries = Queries(ints(7, 7, 8), ints(150, 300, 300))
+        >>> [(total,)] = aggregate(events, queries, [Spec("sum", 0, Window(None, 0))])
         >>> total.values.tolist(), total.valid.tolist()
         ([1.5, 4.0, 0.0], [True, True, False])
     """

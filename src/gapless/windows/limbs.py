@@ -5,7 +5,8 @@
     a limb grows    by less than 2^33         so 2^30 numbers fit before a carry would be lost
     a square        m^2 * 2^(2p - 2148)       106 bits over five limbs
 
-Adding and removing touch limbs and nothing else; carries are settled when a value is read, between the lowest and the highest limb touched.
+Adding and removing touch limbs and nothing else; carries are settled when a value is read, between the lowest and the
+highest limb touched.
 
 References: [1] R. M. Neal, Fast exact summation using small and large superaccumulators, arXiv:1505.05571, 2015.
 """

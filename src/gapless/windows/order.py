@@ -1,4 +1,4 @@
-"""Sorting events by key and time. Logs arrive nearly in time order: then a counting sort by key is all the work there is."""
+"""Sorting events by key and time. Logs arrive nearly in time order: a counting sort by key then does nearly all."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ def time_order(
     """The permutation that sorts rows by (key, event_time, known_at, position); take every column with it.
 
     Parameters:
-        key, event_time, known_at — int64, one per row; rows stand in the order of their offsets, so position breaks ties as offsets would.
+        key, event_time, known_at — int64, one per row; rows stand in the order of their offsets, so position breaks
+            ties as offsets would.
         kernel — "numpy" is a plain lexsort; "auto" is numba where it is installed. Both give the same permutation.
 
     Returns: int64 row numbers.
-    Cost: O(rows + keys) for rows in time order; O(late rows * log) more for those that are not, O(rows log rows) at worst. Codes of keys that are
-        sparse (a range over four times the rows) are made dense first by a sort.
+    Cost: O(rows + keys) for rows in time order; O(late rows * log) more for those that are not, O(rows log rows) at
+        worst. Codes of keys that are sparse (a range over four times the rows) are made dense first by a sort.
 
     Examples:
         >>> ints = lambda *numbers: np.array(numbers, np.int64)

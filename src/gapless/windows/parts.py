@@ -36,7 +36,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Part(Generic[S]):
-    """One algebra. `merge` is associative and commutative, `identity` changes nothing, `remove(merge(a, b), b) == a` where it exists."""
+    """One algebra: `merge` associative and commutative, `identity` neutral, `remove(merge(a, b), b) == a` if there."""
 
     name: str
     identity: S

@@ -71,7 +71,7 @@ def firsts(
     out: Ints,
     found: Bools,
 ) -> None:
-    """Fill the bits of the first value [window, query]. Out of order, a Fenwick tree knows the first visible row from any row on."""
+    """Fill the bits of the first value [window, query]; out of order by a Fenwick tree of visible rows."""
     event_start, event_stop, query_start, query_stop, event_time, visible_from, at, width, hop = line
     windows = len(width)
     buffer = order_buffer(line)

@@ -1,8 +1,8 @@
-"""Counts, and exact moments of values that are small integers times one power of two: delays in minutes, bools, quarters of a dollar.
+"""Counts, and exact moments of small integers times a power of two: delays in minutes, bools, quarters of a dollar.
 
-Such values are int64 arithmetic: with |value| < 2^b * 2^s and fewer than 2^l events to a key, no sum passes 2^(b + l) and no numerator of a variance
-2^(2(b + l)) in units of 2^s. Where these stay below 2^62 nothing is lost, and the one rounding is the conversion to float64. `limits` decides
-for a whole column; `wide.py` does what does not fit.
+Such values are int64 arithmetic: with |value| < 2^b * 2^s and fewer than 2^l events to a key, no sum passes 2^(b + l)
+and no numerator of a variance 2^(2(b + l)) in units of 2^s. Where these stay below 2^62 nothing is lost, and the one
+rounding is the conversion to float64. `limits` decides for a whole column; `wide.py` does what does not fit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PAIR = types.Tuple((INT, INT))
 
 @compiled(_PAIR(BITS, BOOLS))
 def bit_span(bits: Ints, valid: Bools) -> tuple[int, int]:
-    """The lowest and the highest bit set in any valid float, counted from 2^-1074; stops where they are 63 or more apart."""
+    """The lowest and highest bit of the valid floats, counted from 2^-1074; stops where they are over 62 apart."""
     low, high = 4096, 0
     for i in range(len(bits)):
         magnitude = bits[i] & ((1 << 63) - 1)
@@ -72,8 +72,9 @@ def small_moments(
 ) -> None:
     """Fill count, true, total and numerator [window, query]; `scale` makes the values whole.
 
-    The last row of `moments` holds what has become visible, row w what of it lies before window w: the window is the difference. Both only grow, so
-    one pass serves all windows, and a row that becomes visible late enters both at once where its time has already left the window.
+    The last row of `moments` holds what has become visible, row w what of it lies before window w: the window is the
+    difference. Both only grow, so one pass serves all windows, and a row that becomes visible late enters both at once
+    where its time has already left the window.
     """
     event_start, event_stop, query_start, query_stop, event_time, visible_from, at, width, hop = line
     windows = len(width)

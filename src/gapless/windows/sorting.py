@@ -53,7 +53,7 @@ def _before(first: Ints, second: Ints, low: int, high: int, a: int, b: int) -> i
 
 @inlined
 def _merge(first: Ints, second: Ints, rows: Ints, start: int, middle: int, stop: int, spare: Ints) -> None:
-    """Merge [start, middle) and [middle, stop), the left copied out first; `spare` holds three rows of a group's length."""
+    """Merge [start, middle) and [middle, stop), the left copied out to `spare` first."""
     left = middle - start
     for i in range(left):
         spare[0, i], spare[1, i], spare[2, i] = first[start + i], second[start + i], rows[start + i]

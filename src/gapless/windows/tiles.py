@@ -6,8 +6,9 @@
     exact                . .  .      ..  .                 a window that moves with t keeps a tile per event time
     forever      [-------------------------]               one tile
 
-Reading merges tiles that start at lower(t) or later. Merging is exact, associative and commutative, so the value depends on which events arrived and
-not on when: it equals the batch kernel's, to the bit, for t with every event of visible_from <= t and no other taken in.
+Reading merges tiles that start at lower(t) or later. Merging is exact, associative and commutative, so the value
+depends on which events arrived and not on when: it equals the batch kernel's, to the bit, for t with every event of
+visible_from <= t and no other taken in.
 
 Everything here is a pure value: no clock, no I/O; a state is never changed, a new one is made.
 """
@@ -38,7 +39,8 @@ class Arrival:
     """One event of one key as it arrives.
 
     Parameters:
-        order — (event_time, known_at, offset), int microseconds and the place in the log; no two events of a key share one.
+        order — (event_time, known_at, offset), int microseconds and the place in the log; no two events of a key share
+        one.
         values — one per input: float, bool, int or str, None for null; the same type for every event.
     """
 
@@ -82,7 +84,8 @@ class TilePlan:
     """Which tiles a set of specs needs; compiled once, shared by all keys.
 
     Examples:
-        >>> plan = TilePlan((Spec("sum", 0, Window(10, 5)), Spec("mean", 0, Window(10, 5)), Spec("last", 0, Window(None, 0))))
+        >>> window = Window(10, 5)
+        >>> plan = TilePlan((Spec("sum", 0, window), Spec("mean", 0, window), Spec("last", 0, Window(None, 0))))
         >>> tiles = plan.empty().add([Arrival((12, 12, 0), (1.5,)), Arrival((3, 13, 1), (2.5,))])
         >>> tiles.read(15), tiles.read(22)
         (((1.5,), (1.5,), (1.5,)), ((1.5,), (1.5,), (1.5,)))
@@ -189,7 +192,7 @@ class Tiles:
         return Tiles(self.plan, MappingProxyType(kept))
 
     def retained(self, event_time: int, at_us: int) -> bool:
-        """Whether some window at `at_us` or later still covers an event of that time; if not it came too late to matter."""
+        """Whether a window at `at_us` or later covers an event of that time; if not it came too late to matter."""
         return any(tier.start(event_time) >= tier.oldest(at_us) for tier in self.plan.tiers)
 
     def to_bytes(self) -> bytes:

@@ -1,4 +1,4 @@
-"""The NumPy kernel: no compiler, and a second oracle. It writes every (query, event) pair of every window out, a chunk at a time.
+"""The NumPy kernel: no compiler, and a second oracle. It writes out every (query, event) pair, a chunk at a time.
 
     query     0  0  0  1  1  2      row     which query
     event     4  5  6  5  6  9      index   which event; kept where it is visible and its input is valid

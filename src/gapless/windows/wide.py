@@ -41,9 +41,10 @@ def wide_moments(
     total: Ints,
     numerators: Ints,
 ) -> None:
-    """Fill count, and the bits of total and of the numerator of the variance [window, query]; OVERFLOW where they pass the largest float.
+    """Fill count, the bits of total and of the numerator of the variance [window, query].
 
-    Row `windows` of the limbs holds what is visible, row w what of it has left window w.
+    The last row of the limbs holds what is visible, row w what of it has left window w. OVERFLOW stands for a number
+    beyond the largest float.
     """
     event_start, event_stop, query_start, query_stop, event_time, visible_from, at, width, hop = line
     windows = len(width)

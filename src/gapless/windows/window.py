@@ -16,8 +16,8 @@ BEGINNING = -(2**63)  # before every event
 def default_hop_us(width_us: int | None) -> int:
     """How far the tail of a window moves at a time, where nothing else is said.
 
-    5 minutes below 12 hours, 1 hour below 12 days, else 1 day: a window is at least 12 hops long from an hour up, and its state at most 288 tiles.
-    A window since forever has no tail: 0.
+    5 minutes below 12 hours, 1 hour below 12 days, else 1 day: a window is at least 12 hops long from an hour up, and
+    its state at most 288 tiles. A window since forever has no tail: 0.
 
     Examples:
         >>> default_hop_us(HOUR) == 5 * MINUTE, default_hop_us(DAY) == HOUR, default_hop_us(30 * DAY) == DAY
