@@ -121,7 +121,7 @@ class _Uneven:
 def _header(content: Content) -> str:
     try:
         with pa.input_stream(str(content.path)) as stream:
-            start = stream.read(1 << 20)
+            start: bytes = stream.read(1 << 20)
     except (pa.ArrowException, OSError) as problem:
         raise _unreadable(problem, content.name) from problem
     try:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -120,14 +121,21 @@ def _finish(entry: Path, intent: Intent, disk: Disk) -> bool:
     actions = _actions(entry)
     if actions is not None and not any(_is_commit_of(action, intent.token) for action in actions):
         return False  # somebody else's commit
-    added = {action["add"]["path"] for action in actions or [] if "add" in action}
-    whole = actions is not None and added == set(intent.files)
+    whole = actions is not None and _is_whole(actions, intent)
     if not whole:
         entry.unlink()
     else:
         disk.sync(entry)
     disk.sync(entry.parent)
     return whole
+
+
+def _is_whole(actions: list[dict[str, dict[str, object]]], intent: Intent) -> bool:
+    """Entries are cut short between actions too: count what must be there."""
+    kinds = Counter(kind for action in actions for kind in action)
+    added = {action["add"]["path"] for action in actions if "add" in action}
+    begins = intent.version > 0 or (kinds["metaData"] == 1 and kinds["protocol"] == 1)
+    return added == set(intent.files) and kinds["txn"] == 2 and begins
 
 
 def _is_commit_of(action: dict[str, dict[str, object]], token: str) -> bool:

@@ -1,0 +1,27 @@
+"""For authors of products and adapters: conformance suites, oracles, fault injection.
+
+Every part loads on first use: `from gapless.testing import check_offline_store`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "FailAt": "faults",
+    "KillAt": "faults",
+    "KillAtCall": "faults",
+    "OFFLINE_STORE_CHECKS": "offline",
+    "RecordedSync": "faults",
+    "check_offline_store": "offline",
+    "cut_power": "faults",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

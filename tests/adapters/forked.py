@@ -1,0 +1,44 @@
+"""Runs a function in a process of its own that may be killed; the modules it needs are loaded once and forked."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing import forkserver
+from typing import Any
+
+__all__ = ["run_forked"]
+
+_PRELOADED = [
+    "gapless.adapters.delta",
+    "gapless.ingest",
+    "gapless.testing.faults",
+    "tests.adapters.test_delta_crashes",
+    "tests.ingest.test_crashes",
+]
+
+
+def run_forked(target: Callable[..., None], *args: Any) -> bool:
+    """Whether it came to its end; False where it was killed."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    _start_server()
+    process = context.Process(target=target, args=args)
+    process.start()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode == 0
+
+
+def _start_server() -> None:
+    """The server looks for what it preloads on PYTHONPATH only."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    forkserver.ensure_running()
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before

@@ -1,0 +1,100 @@
+"""Killed or without power at any point of an append, the table is as it was or whole, and a rerun makes it whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from gapless.adapters.delta import APPEND_POINTS, DeltaStore
+from gapless.adapters.delta.files import Sizes
+from gapless.testing.faults import KillAt, KillAtCall, RecordedSync, cut_power
+from tests.adapters.forked import run_forked
+
+_SIZES = Sizes(rows_per_file=8, rows_per_group=4)
+_TABLE = "sources/t"
+
+
+def _rows(first: int, count: int) -> pa.Table:
+    return pa.table({"x": pa.array(range(first, first + count), pa.int64())})
+
+
+def _append(root: Path, batch: int, fault: Callable[[str, str], None] | None, record: Path | None) -> None:
+    """In a process of its own."""
+    options = {"fault": fault} if fault else {}
+    if record:
+        options["fsync"] = RecordedSync(record)
+    store = DeltaStore(root, sizes=_SIZES, **options)
+    store.append(_TABLE, _rows(20 * batch, 20).to_reader(5), batch_id=str(batch), offset_column="_offset")
+
+
+def _killed(root: Path, batch: int, fault: Callable[[str, str], None], record: Path | None = None) -> bool:
+    return not run_forked(_append, root, batch, fault, record)
+
+
+def _check(root: Path, batches: int) -> None:
+    store = DeltaStore(root)
+    found = store.read(_TABLE).read_all()
+    assert found.column("x").to_pylist() == list(range(20 * batches))
+    assert found.column("_offset").to_pylist() == list(range(20 * batches))
+    assert store.version(_TABLE) == batches - 1
+    listed = {path.name for path in (root / _TABLE).glob("*.parquet")}
+    assert len(listed) == store.stats(_TABLE).files, "files that belong to no version are left"
+    assert not (root / _TABLE / "_gapless" / "writing").exists()
+
+
+@pytest.mark.parametrize("batches_before", [0, 1])
+@pytest.mark.parametrize("point", APPEND_POINTS)
+def test_killed_at_every_point(point: str, batches_before: int, tmp_path: Path) -> None:
+    for batch in range(batches_before):
+        _append(tmp_path, batch, None, None)
+    assert _killed(tmp_path, batches_before, KillAt(point))
+    for batch in range(batches_before):
+        assert DeltaStore(tmp_path).has_batch(_TABLE, str(batch))
+    _append(tmp_path, batches_before, None, None)
+    _append(tmp_path, batches_before + 1, None, None)
+    _check(tmp_path, batches_before + 2)
+
+
+@pytest.mark.parametrize("point", ["noted", "writing", "synced", "committed", "durable"])
+def test_readers_see_whole_versions_after_a_kill(point: str, tmp_path: Path) -> None:
+    _append(tmp_path, 0, None, None)
+    assert _killed(tmp_path, 1, KillAt(point))
+    assert DeltaStore(tmp_path).read(_TABLE).read_all().num_rows == (
+        20 if point in ("noted", "writing", "synced") else 40
+    )
+
+
+def test_killed_again_and_again_at_random_calls(tmp_path: Path) -> None:
+    kills = 0
+    for batch in range(3):
+        for attempt in range(4):
+            call = 1 + (7 * batch + 5 * attempt) % 11
+            kills += _killed(tmp_path, batch, KillAtCall(call))
+        _append(tmp_path, batch, None, None)
+    assert kills >= 6
+    _check(tmp_path, 3)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("point", APPEND_POINTS)
+def test_power_cut_at_every_point(point: str, seed: int, tmp_path: Path) -> None:
+    root, record = tmp_path / "store", tmp_path / "synced"
+    with_history = seed % 2
+    for batch in range(with_history):
+        DeltaStore(root, sizes=_SIZES, fsync=RecordedSync(record)).append(
+            _TABLE, _rows(20 * batch, 20).to_reader(5), batch_id=str(batch), offset_column="_offset"
+        )
+    acknowledged = point in ("durable", "settled")
+    assert _killed(root, with_history, KillAt(point), record)
+    cut_power(tmp_path, record, seed=seed)
+    if with_history or acknowledged:
+        held = [batch for batch in range(3) if DeltaStore(root).has_batch(_TABLE, str(batch))]
+        assert held[:with_history] == list(range(with_history))
+        assert acknowledged <= (with_history in held)
+        assert DeltaStore(root).read(_TABLE).read_all().num_rows == 20 * len(held)
+    for batch in range(3):
+        _append(root, batch, None, None)
+    _check(root, 3)
