@@ -14,7 +14,7 @@ from bench.measure import ROOT
 
 __all__ = ["differences"]
 
-TOLERANCE = 1e-9  # of the larger of 1 and the value
+TOLERANCE, TOLERANCE_32 = 1e-9, 1e-6  # of the larger of 1 and the value
 
 
 def differences(ours: Path, theirs: Path) -> dict[str, int]:
@@ -47,7 +47,8 @@ def count(ours: str, theirs: str) -> dict[str, int]:
             different += sum(p != q for p, q in zip(a.to_pylist(), b.to_pylist(), strict=True))
         else:
             x, y = (c.cast(pa.float64()).to_numpy(zero_copy_only=False) for c in (a, b))
-            close = np.abs(x - y) <= TOLERANCE * np.maximum(1, np.abs(x))
+            tolerance = TOLERANCE_32 if a.type == pa.float32() else TOLERANCE
+            close = np.abs(x - y) <= tolerance * np.maximum(1, np.abs(x))
             different += int((~(close | (np.isnan(x) & np.isnan(y)))).sum())
     return {"compared": compared, "different": different}
 

@@ -1,4 +1,4 @@
-"""The latest value with gapless, to an Arrow table."""
+"""The latest value with gapless, from Arrow tables to an Arrow table."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ import pyarrow.parquet as pq
 
 import gapless as gl
 from bench.child import serve
-from bench.ours.model import files, model, warm_up
-from gapless.features import compute, one_batch
+from bench.ours.model import model, warm_up
+from gapless.features import TableSources, compute, one_batch
 
 
 def prepare(options: dict[str, Any]) -> Any:
     wanted = model(lambda e: {"v": gl.last(e.v), "w": gl.last(e.w)})
     warm_up(wanted)
-    return wanted, *files(options)
+    return wanted, pq.read_table(options["requests"]), TableSources({"events": pq.read_table(options["events"])})
 
 
 def work(state: Any) -> pa.Table:
-    wanted, requests, sources = state
-    return one_batch(compute(wanted, requests(), sources))
+    return one_batch(compute(*state))
 
 
 def finish(options: dict[str, Any], out: pa.Table) -> None:

@@ -1,4 +1,4 @@
-"""The latest value with `pandas.merge_asof`."""
+"""The latest value with `pandas.merge_asof`, from frames to a frame."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import pandas as pd
 from bench.child import serve
 
 
-def prepare(options: dict[str, Any]) -> dict[str, Any]:
-    return options
-
-
-def work(options: dict[str, Any]) -> pd.DataFrame:
-    events = pd.read_parquet(options["events"], columns=["key", "t", "v", "w"])
+def prepare(options: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    events = pd.read_parquet(options["events"])
     requests = pd.read_parquet(options["requests"])
+    work((events[:100], requests[:100]))
+    return events, requests
+
+
+def work(state: tuple[pd.DataFrame, pd.DataFrame]) -> pd.DataFrame:
+    events, requests = state
     return pd.merge_asof(requests, events, on="t", by="key", allow_exact_matches=False)
 
 

@@ -30,7 +30,9 @@ def prepare(options: dict[str, Any]) -> tuple[duckdb.DuckDBPyConnection, str]:
     windows = options["windows"]
     values = ",".join(VALUES.format(name=name) for name in windows)
     frames = ", ".join(FRAME.format(name=name, width=width) for name, width in windows.items())
-    return duckdb.connect(), QUERY.format(**options, values=values, frames=frames)
+    connection = duckdb.connect()
+    connection.sql("SELECT 1").to_arrow_table()  # loads pyarrow
+    return connection, QUERY.format(**options, values=values, frames=frames)
 
 
 def work(state: tuple[duckdb.DuckDBPyConnection, str]) -> pa.Table:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.dataset
+import pyarrow.parquet  # noqa: F401
 
 from bench.child import serve
 
