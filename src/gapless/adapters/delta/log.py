@@ -72,6 +72,8 @@ def open_table(path: Path, version: int | None = None) -> DeltaTable | None:
 
 
 def _unreadable_log(path: Path, problem: Exception) -> GaplessError:
+    if "Column mapping" in str(problem):
+        return _refusal(path, "column mapping")
     if re.search(r"PermissionDenied|os error 13", str(problem)):
         return storage_error(problem, path, "read the table's log")
     return CorruptData(
