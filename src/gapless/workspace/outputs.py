@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def write_table(path: Path, batches: pa.RecordBatchReader) -> int:
             next_step="free some space or choose another path; nothing was half written",
         ) from error
     finally:
-        own.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder may be what could not be made
+            own.unlink(missing_ok=True)
     return rows
 
 
