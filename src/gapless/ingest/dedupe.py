@@ -28,36 +28,49 @@ __all__ = ["CONFLICT", "NEW", "REPEAT", "Repeats"]
 
 NEW, REPEAT, CONFLICT = 0, 1, 2
 _BITS = 8
+_PARTS = 1 << _BITS
+_IN_MEMORY = 262_144
 _WORDS = 5
 
 
 class _Spill:
-    """Rows of five words, in one file per first bits of the id."""
+    """Rows of five words: a few in memory, many in one file per first bits of the id."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        folder.mkdir(exist_ok=True)
-        self._paths = [folder / f"{name}-{part}" for part in range(1 << _BITS)]
+        self._paths = [folder / f"{name}-{part}" for part in range(_PARTS)]
         self._files: list[BinaryIO] = []
+        self._waiting: list[npt.NDArray[np.uint64]] = []
+        self._waiting_rows = 0
 
     def add(self, rows: npt.NDArray[np.uint64]) -> None:
-        if not self._files:
-            self._files = [path.open("wb") for path in self._paths]
-        part = (rows[:, 0] >> np.uint64(64 - _BITS)).astype(np.uint8)
-        order = np.argsort(part, kind="stable")  # radix: linear
-        ends = np.cumsum(np.bincount(part, minlength=1 << _BITS))
-        sorted_rows = rows[order]
-        for file, start, end in zip(self._files, [0, *ends[:-1].tolist()], ends.tolist(), strict=True):
-            if end > start:
-                file.write(sorted_rows[start:end].tobytes())
+        self._waiting.append(rows)
+        self._waiting_rows += len(rows)
+        if self._waiting_rows > _IN_MEMORY:
+            self.flush()
 
-    def close(self) -> None:
-        for file in self._files:
-            file.close()
+    @property
+    def in_files(self) -> bool:
+        return bool(self._files)
+
+    def flush(self) -> None:
+        """What waits in memory goes to the files."""
+        self._files = self._files or [path.open("wb") for path in self._paths]
+        for rows in self._waiting:
+            part = (rows[:, 0] >> np.uint64(64 - _BITS)).astype(np.uint8)
+            ordered = rows[np.argsort(part, kind="stable")]  # radix: linear
+            ends = np.cumsum(np.bincount(part, minlength=_PARTS)).tolist()
+            for file, start, end in zip(self._files, [0, *ends], ends, strict=False):
+                if end > start:
+                    file.write(ordered[start:end].tobytes())
+        self._waiting, self._waiting_rows = [], 0
 
     def parts(self) -> Iterator[npt.NDArray[np.uint64]]:
-        for path in self._paths:
-            words = np.fromfile(path, np.uint64) if self._files else np.zeros(0, np.uint64)
-            yield words.reshape(-1, _WORDS)
+        if not self._files:
+            yield np.concatenate([np.zeros((0, _WORDS), np.uint64), *self._waiting])
+            return
+        for file, path in zip(self._files, self._paths, strict=True):
+            file.close()
+            yield np.fromfile(path, np.uint64).reshape(-1, _WORDS)
 
 
 class Repeats:
@@ -68,6 +81,7 @@ class Repeats:
     """
 
     def __init__(self, folder: Path, columns: list[str], event_id: str) -> None:
+        folder.mkdir()
         self._folder = folder
         self._columns = columns
         self._event_id = event_id
@@ -103,8 +117,9 @@ class Repeats:
 
     def resolve(self) -> None:
         """Decides every row that was added."""
-        self._new.close()
-        self._old.close()
+        if self._new.in_files or self._old.in_files:
+            self._new.flush()
+            self._old.flush()
         path = self._folder / "verdicts"
         with path.open("wb") as file:
             file.truncate(max(self._rows, 1))

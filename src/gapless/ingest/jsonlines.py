@@ -98,7 +98,7 @@ def _holds(block: Sequence[tuple[int, bytes]], spelled: bytes) -> bool:
 def _keys(line: bytes) -> list[str]:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return list(row) if isinstance(row, dict) else []
 
@@ -155,7 +155,7 @@ def _read(block: Sequence[tuple[int, bytes]], schema: Schema, parse: Callable[[b
     for number, line in block:
         try:
             rows.append(parse(line))
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             try:
                 rows.append(_slowly(line, schema))
             except _RefusedError as refused:
