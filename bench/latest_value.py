@@ -1,4 +1,4 @@
-"""100,000 requests, each with the latest of 2,000,000 rows of its key before its time; in memory, in each one's own form."""
+"""100,000 requests, each with the latest of 2,000,000 rows of its key before its time; from memory to memory."""
 
 from __future__ import annotations
 

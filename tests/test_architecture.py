@@ -22,7 +22,7 @@ LIBRARIES: Mapping[str, tuple[str, ...] | str] = {
     "deltalake": ("adapters/delta",),
     "mlflow": ("adapters/mlflow",),
     "msgspec": ANYWHERE,
-    "numba": ("windows",),
+    "numba": ("expr", "ingest", "windows"),  # loops over columns
     "numpy": ANYWHERE,
     "onnx": ("bundle",),
     "onnxruntime": ("adapters/onnx",),
@@ -79,7 +79,9 @@ def targets(node: ast.AST, module: str, is_package: bool, known: Mapping[str, Pa
         for name in node.names:
             deeper = f"{base}.{name.name}"
             yield deeper if deeper in {*known, VERSION} else base
-    elif isinstance(node, ast.Constant) and node.value in known:  # the text that import_module() is given
+    elif (
+        isinstance(node, ast.Constant) and "." in str(node.value) and node.value in known
+    ):  # import_module("gapless.x")
         yield node.value
 
 
