@@ -1,4 +1,4 @@
-"""Write the generated pages of docs/reference/ from the code. `--check` writes nothing and fails where one is out of date."""
+"""Write the generated pages of docs/reference/ from the code; `--check` only says which are out of date."""
 
 from __future__ import annotations
 

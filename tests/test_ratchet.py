@@ -1,7 +1,8 @@
 """Numbers about the code that may only improve.
 
 A test that fails with "got worse" is answered by changing the code; raising a number by hand is a decision whose
-reason belongs into the commit message. `python tests/test_ratchet.py` writes the better numbers into ratchet.json.
+reason belongs into the commit message. `python tests/test_ratchet.py` writes the better numbers into ratchet.json, with
+`--accept` the worse ones too.
 """
 
 from __future__ import annotations
@@ -94,11 +95,15 @@ def public_names_without_docstring() -> int:
 
 def public_methods_without_docstring() -> int:
     classes = [node for tree in trees(SRC).values() for node in _public(tree) if isinstance(node, ast.ClassDef)]
-    return sum(ast.get_docstring(method) is None for one in classes for method in _public(one))
+    methods = [n for one in classes for n in one.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
+    return sum(ast.get_docstring(method) is None for method in methods)
 
 
-def _public(scope: ast.Module | ast.ClassDef) -> list[ast.FunctionDef | ast.ClassDef]:
-    return [n for n in scope.body if isinstance(n, ast.FunctionDef | ast.ClassDef) and not n.name.startswith("_")]
+def _public(module: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
+    """What the module defines and lists in `__all__`."""
+    lists = [n.value for n in module.body if isinstance(n, ast.Assign) and _dotted(n.targets[0]) == "__all__"]
+    names = {item.value for one in lists for item in ast.walk(one) if isinstance(item, ast.Constant)}
+    return [n for n in module.body if isinstance(n, ast.FunctionDef | ast.ClassDef) and n.name in names]
 
 
 @cache
@@ -160,7 +165,7 @@ def test_the_recorded_numbers_are_those_measured():
 
 
 if __name__ == "__main__":
-    before = recorded() if NUMBERS.exists() else {}
+    before = {} if "--accept" in sys.argv[1:] else recorded()
     better = {name: min(measure(), before.get(name, float("inf"))) for name, measure in MEASURES.items()}
     NUMBERS.write_text(json.dumps(better, indent=2) + "\n", encoding="utf-8")
     print(NUMBERS.read_text(encoding="utf-8"))
