@@ -43,6 +43,7 @@ class Input:
 
     @property
     def opaque(self) -> bool:
+        """Whether values are only compared, never added up."""
         return bool(self.values.dtype == np.int64)
 
 

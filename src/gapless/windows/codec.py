@@ -57,19 +57,23 @@ class Writer:
         return bytes(self._out)
 
     def count(self, number: int) -> None:
+        """A whole number of 0 or more."""
         while number > 127:
             self._out.append(number & 127 | 128)
             number >>= 7
         self._out.append(number)
 
     def signed(self, number: int) -> None:
+        """Any whole number."""
         self.count(2 * number if number >= 0 else -2 * number - 1)
 
     def blob(self, data: bytes) -> None:
+        """Bytes with their length."""
         self.count(len(data))
         self._out += data
 
     def limbs(self, total: int) -> None:
+        """An exact sum: its lowest limb, how many, and they themselves in two's complement."""
         lowest = max((total & -total).bit_length() - 1, 0) // 32
         trimmed = total >> (32 * lowest)
         limbs = (trimmed.bit_length() + 32) // 32 if total else 0
@@ -78,6 +82,7 @@ class Writer:
         self._out += trimmed.to_bytes(4 * limbs, "little", signed=True)
 
     def value(self, value: Value) -> None:
+        """A value with its type."""
         if isinstance(value, bool):
             self._out.append(int(value))
         elif isinstance(value, float):
@@ -98,10 +103,12 @@ class Reader:
         self._at = 0
 
     def end(self) -> None:
+        """Nothing may be left."""
         if self._at != len(self._data):
             raise corrupt("bytes are left over", self._data[self._at :][:16])
 
     def take(self, length: int) -> bytes:
+        """That many bytes."""
         piece = self._data[self._at : self._at + length]
         if len(piece) != length:
             raise corrupt("it ends too early", piece[:16])
@@ -109,6 +116,7 @@ class Reader:
         return piece
 
     def count(self) -> int:
+        """What `Writer.count` wrote."""
         number = shift = 0
         while True:
             byte = self.take(1)[0]
@@ -121,13 +129,16 @@ class Reader:
         return number
 
     def signed(self) -> int:
+        """What `Writer.signed` wrote."""
         number = self.count()
         return -(number + 1) // 2 if number & 1 else number // 2
 
     def blob(self) -> bytes:
+        """What `Writer.blob` wrote."""
         return self.take(self.count())
 
     def limbs(self) -> int:
+        """What `Writer.limbs` wrote: refused where it could be shorter."""
         lowest, limbs = self.count(), self.count()
         if lowest + limbs > _MAX_LIMBS:
             raise corrupt("more limbs than any sum has", lowest + limbs)
@@ -139,6 +150,7 @@ class Reader:
         return total
 
     def value(self) -> Value:
+        """What `Writer.value` wrote."""
         tag = self.take(1)[0]
         if tag < 2:
             return bool(tag)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gapless.windows.batch import Bools, Column, Events, Floats, Input, Ints, Queries
 from gapless.windows.exact import SCALE
-from gapless.windows.groups import Timeline, timeline
+from gapless.windows.groups import Timeline, align, timeline
 from gapless.windows.window import Spec, Window
 
 __all__ = ["run"]
@@ -63,11 +63,12 @@ class _Sweep:
 
 def run(events: Events, queries: Queries, specs: Sequence[Spec]) -> list[tuple[Column, ...]]:
     """See `aggregate`."""
+    keys = align(events, queries)
     results: dict[Spec, tuple[Column, ...]] = {}
     for need in dict.fromkeys(map(_need, specs)):
         mine = tuple(dict.fromkeys(spec for spec in specs if _need(spec) == need))
         windows = tuple(dict.fromkeys(spec.window for spec in mine))
-        line = timeline(events, queries, windows)
+        line = timeline(events, queries, keys, windows)
         results |= _SWEEPS[need[0]](_Sweep(line, _input(events, need[1]), mine, windows))
     return [results[spec] for spec in specs]
 

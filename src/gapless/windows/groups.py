@@ -12,7 +12,17 @@ from gapless.windows.jit import BITS, inlined, types
 from gapless.windows.sorting import merge_sort
 from gapless.windows.window import BEGINNING, Window
 
-__all__ = ["TIMELINE", "Timeline", "largest_group", "lower_bound", "order_buffer", "timeline", "visible_order"]
+__all__ = [
+    "TIMELINE",
+    "Runs",
+    "Timeline",
+    "align",
+    "largest_group",
+    "lower_bound",
+    "order_buffer",
+    "timeline",
+    "visible_order",
+]
 
 
 class Timeline(NamedTuple):
@@ -34,17 +44,15 @@ class Timeline(NamedTuple):
     hop: Ints
 
 
+Runs = tuple[Ints, Ints, Ints, Ints]
 TIMELINE = types.NamedUniTuple(BITS, len(Timeline._fields), Timeline)
 
 
-def timeline(events: Events, queries: Queries, windows: Sequence[Window]) -> Timeline:
-    """The timeline of some windows; keys without a query or without an event are left out.
-
-    Cost: O(queries + keys log events).
-    """
+def timeline(events: Events, queries: Queries, keys: Runs, windows: Sequence[Window]) -> Timeline:
+    """The timeline of some windows over the runs of `align`."""
     width = np.array([-1 if window.width_us is None else window.width_us for window in windows], np.int64)
     hop = np.array([window.hop_us or 1 for window in windows], np.int64)
-    columns = (*_runs(events, queries), events.event_time, events.visible_from, queries.at, width, hop)
+    columns = (*keys, events.event_time, events.visible_from, queries.at, width, hop)
     return Timeline(*map(_read_only, columns))
 
 
@@ -55,7 +63,8 @@ def _read_only(column: Ints) -> Ints:
     return view
 
 
-def _runs(events: Events, queries: Queries) -> tuple[Ints, Ints, Ints, Ints]:
+def align(events: Events, queries: Queries) -> Runs:
+    """Starts and stops of events and of queries for each key that has both. Cost: O(queries + keys log events)."""
     changes = np.flatnonzero(queries.key[1:] != queries.key[:-1]) + 1
     starts = np.concatenate([np.zeros(min(len(queries), 1), np.int64), changes])
     stops = np.append(starts[1:], len(queries))[: len(starts)]

@@ -152,6 +152,10 @@ def numerator(
     first, last = min(2 * low, square_low), max(2 * high + 1, square_high + 1)
     for k in range(first, last + 1):
         out[k] = 0
+    while low <= high and sums[high] == 0:
+        high -= 1
+    while low <= high and sums[low] == 0:
+        low += 1
     for i in range(low, high + 1):
         carry = np.uint64(0)
         for j in range(low, high + 1):

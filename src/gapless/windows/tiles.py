@@ -111,6 +111,7 @@ class TilePlan:
 
     @cached_property
     def tiers(self) -> tuple[_Tier, ...]:
+        """The specs by the hop of their windows."""
         hops = dict.fromkeys(_hop(spec.window) for spec in self.specs)
         return tuple(_tier(hop, [spec for spec in self.specs if _hop(spec.window) == hop]) for hop in hops)
 

@@ -8,6 +8,7 @@ from gapless.windows.batch import Bools, Floats, Ints
 from gapless.windows.groups import TIMELINE, Timeline, lower_bound, order_buffer, visible_order
 from gapless.windows.jit import BITS, BOOLS, FLAG, OUT, OUT_FLOATS, compiled, inlined, types
 from gapless.windows.limbs import (
+    OVERFLOW,
     SQUARE_LIMBS,
     SUM_LIMBS,
     add,
@@ -29,6 +30,25 @@ def _deposit(count: Ints, sums: Ints, squares: Ints, row: int, bits: int, want_s
     add(sums, row, bits)
     if want_squares:
         add_square(squares, row, bits)
+
+
+@inlined
+def _total(sums: Ints, w: int, low: int, high: int, digits: Ints) -> int:
+    """The bits of the sum in window w, and its digits."""
+    negative = settle(sums, len(sums) - 1, w, low, high, digits)
+    magnitude = rounded(digits, low, high + 2, 0)
+    return int(magnitude | _SIGN if negative and magnitude != OVERFLOW else magnitude)
+
+
+@inlined
+def _numerator(
+    squares: Ints, w: int, low: int, high: int, count: int, digits: Ints, square_digits: Ints, product: Ints
+) -> int:
+    """The bits of count * squares - sum^2 in window w; `digits` are those of the sum."""
+    square_low, square_high = 2 * low, 2 * high + 1
+    settle(squares, len(squares) - 1, w, square_low, square_high, square_digits)
+    first, last = numerator(count, digits, low, high + 2, square_digits, square_low, square_high + 2, product)
+    return int(rounded(product, first, last, 1074))
 
 
 @compiled(types.void(TIMELINE, BITS, BOOLS, FLAG, OUT_FLOATS, OUT, OUT))
@@ -70,8 +90,8 @@ def wide_moments(
                 seen += 1
                 if valid[i]:
                     value = bits[i]
-                    limb = limb_of(value)
-                    low, high = min(low, limb), max(high, limb + 2)
+                    if value << 1:  # a zero touches no limb
+                        low, high = min(low, limb_of(value)), max(high, limb_of(value) + 2)
                     _deposit(seen_count, sums, squares, windows, value, want_squares)
                     for w in range(windows):
                         if i < lower[w]:
@@ -88,16 +108,9 @@ def wide_moments(
                 count[w, q] = inside
                 if inside == 0:
                     continue
-                negative = settle(sums, windows, w, low, high, digits)
-                magnitude = rounded(digits, low, high + 2, 0)
-                total[w, q] = magnitude | _SIGN if negative and magnitude != -1 else magnitude
+                total[w, q] = _total(sums, w, low, high, digits)
                 if want_squares:
-                    square_low, square_high = 2 * low, 2 * high + 1
-                    settle(squares, windows, w, square_low, square_high, square_digits)
-                    first, last = numerator(
-                        inside, digits, low, high + 2, square_digits, square_low, square_high + 2, product
-                    )
-                    numerators[w, q] = rounded(product, first, last, 1074)
+                    numerators[w, q] = _numerator(squares, w, low, high, inside, digits, square_digits, product)
         if high >= 0:
             sums[:, low : high + 3] = 0
             if want_squares:
