@@ -115,64 +115,55 @@ class Buckets:
     """Blocks dealt by key: all events of one key are in one bucket.
 
     Parameters:
+        count — how many buckets.
         memory_bytes — above this the blocks move to files under `scratch`.
         scratch — an existing folder for them; None: the system's.
     """
 
-    SPILLED = 64
-
-    def __init__(self, *, memory_bytes: int, scratch: Path | None) -> None:
+    def __init__(self, count: int, *, memory_bytes: int, scratch: Path | None) -> None:
+        self.count = count
         self._budget = memory_bytes
         self._scratch = scratch
-        self._blocks: list[Block] = []
+        self._parts: list[list[Block]] = [[] for _ in range(count)]
         self._held = 0
         self._folder: Path | None = None
         self._writers: dict[int, pa.RecordBatchFileWriter] = {}
 
     def add(self, block: Block) -> None:
         """Keep a block."""
-        if not len(block):
-            return
-        self._blocks.append(block)
+        for parts, part in zip(self._parts, _split(block, self.count), strict=True):
+            if len(part):
+                parts.append(part)
         self._held += block.nbytes
         if self._held > self._budget:
             self._spill()
 
-    def deal(self, count: int) -> Iterator[tuple[int, int, list[Block]]]:
-        """(bucket, of how many, its blocks in source order); `count` holds where nothing was spilled."""
-        if self._folder is None:
-            count = max(count, 1)
-            for bucket in range(count):
-                yield bucket, count, [_of_bucket(block, bucket, count) for block in self._blocks]
-            return
-        self._spill()
-        self._close_writers()
-        for bucket in range(self.SPILLED):
-            yield bucket, self.SPILLED, list(_read_blocks(self._folder / f"{bucket}.arrow"))
-
-    @property
-    def held_bytes(self) -> int:
-        return self._held
+    def deal(self) -> Iterator[tuple[int, list[Block]]]:
+        """Each bucket with its blocks in source order. A bucket is let go of when the next one is asked for."""
+        if self._folder is not None:
+            self._spill()
+            self._close_writers()
+        for bucket in range(self.count):
+            held, self._parts[bucket] = self._parts[bucket], []
+            yield bucket, held if self._folder is None else list(_read_blocks(self._folder / f"{bucket}.arrow"))
 
     def close(self) -> None:
         """Removes the files."""
         self._close_writers()
-        self._blocks.clear()
+        self._parts.clear()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _spill(self) -> None:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="features-", dir=self._scratch))
-        for block in self._blocks:
-            for bucket in range(self.SPILLED):
-                self._write(bucket, _of_bucket(block, bucket, self.SPILLED))
-        self._blocks.clear()
+        for bucket, parts in enumerate(self._parts):
+            for block in parts:
+                self._write(bucket, block)
+            parts.clear()
         self._held = 0
 
     def _write(self, bucket: int, block: Block) -> None:
-        if not len(block):
-            return
         batch = _to_batch(block)
         if bucket not in self._writers:
             assert self._folder is not None
@@ -185,8 +176,13 @@ class Buckets:
         self._writers.clear()
 
 
-def _of_bucket(block: Block, bucket: int, count: int) -> Block:
-    return block if count == 1 else block.take(np.flatnonzero(block.key % count == bucket))
+def _split(block: Block, count: int) -> Sequence[Block]:
+    if count <= 1:
+        return [block]
+    bucket = (block.key % count).astype(np.uint16)
+    order = np.argsort(bucket, kind="stable")  # a radix sort for 16 bits
+    ends = np.cumsum(np.bincount(bucket, minlength=count))
+    return [block.take(order[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 _NO_KNOWN = np.iinfo(np.int64).min

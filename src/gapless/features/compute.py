@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ __all__ = ["Limits", "chunked", "compute", "one_batch"]
 
 Array = npt.NDArray[Any]
 
+_ENCODED_ROWS = 1 << 19
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -40,9 +42,13 @@ class Limits:
     """
 
     chunk_bytes: int = 512 << 20
-    bucket_bytes: int = 64 << 20
+    bucket_bytes: int = 48 << 20
     events_bytes: int = 1 << 30
     scratch: Path | None = None
+
+    def buckets(self, total_bytes: int) -> int:
+        """How many buckets so much is dealt into."""
+        return min(max(-(-total_bytes // self.bucket_bytes), 1), 512)
 
     def chunk_rows(self, columns: int) -> int:
         """Requests per chunk."""
@@ -135,18 +141,20 @@ def _group_columns(
 ) -> dict[str, pa.Array]:
     keys = KeyIndex([chunk.column(key) for key, _ in group.keys])
     encoder = Encoder(group, keys)
-    buckets = Buckets(memory_bytes=limits.events_bytes, scratch=limits.scratch)
+    results = _Results(group, len(at))
+    count = limits.buckets(max(results.nbytes, sources.rows(group.source) * group.row_bytes))
+    buckets = Buckets(count, memory_bytes=limits.events_bytes, scratch=limits.scratch)
     try:
         for batch in _visible(group, at, sources, known_by_us):
             buckets.add(encoder.encode(batch))
-        results = _Results(group, len(at))
-        held = max(buckets.held_bytes, results.nbytes)
-        for bucket, count, blocks in buckets.deal(-(-held // limits.bucket_bytes)):
+        for bucket, blocks in buckets.deal():
             rows = np.flatnonzero(keys.codes % count == bucket) if count > 1 else np.arange(len(at))
             rows = rows[time_order(keys.codes[rows], at[rows], at[rows])]
             events = sorted_events(blocks, group.source.delay_us, len(group.inputs))
+            blocks.clear()
             queries = Queries(keys.codes[rows], at[rows])
-            results.put(rows, aggregate(events, queries, [spec for spec, _ in group.specs]))
+            results.add(rows, aggregate(events, queries, [spec for spec, _ in group.specs]))
+            del events, queries
     finally:
         buckets.close()
     return results.to_arrow(types, encoder)
@@ -159,7 +167,7 @@ def _visible(
         return
     start = group.start_us(int(at.min()))
     reader = sources.read(group.source, sorted(group.columns), start_us=start, end_us=int(at.max()))
-    for batch in reader:
+    for batch in _gathered(reader, _ENCODED_ROWS):
         if known_by_us is not None:
             known, _ = to_numpy(batch.column(KNOWN_AT))
             batch = batch.filter(pa.array(known <= known_by_us))
@@ -167,40 +175,65 @@ def _visible(
             yield batch
 
 
+def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Batches of at least so many rows: encoding keys has a cost for each batch that grows with the keys."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(part.num_rows for part in held) >= rows:
+            yield _one(held)
+            held = []
+    if held:
+        yield _one(held)
+
+
 class _Results:
-    """The outputs of a group for one chunk of requests, filled bucket by bucket."""
+    """The outputs of a group for one chunk of requests: in the order of the buckets, put in the requests' at the end.
+
+    Columns are allocated whole, once: many pieces of many columns would leave the heap full of holes.
+    """
 
     def __init__(self, group: Group, rows: int) -> None:
         self._group = group
-        self._rows = rows
-        self._values: dict[str, Array] = {}
-        self._valid: dict[str, Array] = {}
+        self._order = np.empty(rows, np.int64)
+        self._filled = 0
+        self._columns: dict[str, Column] = {}
 
     @property
     def nbytes(self) -> int:
-        return self._rows * 9 * len(self._group.output_columns)
+        return len(self._order) * 9 * len(self._group.output_columns)
 
-    def put(self, rows: Array, computed: Sequence[tuple[Column, ...]]) -> None:
+    def add(self, rows: Array, computed: Sequence[tuple[Column, ...]]) -> None:
+        """The answers for these rows of the chunk."""
+        place = slice(self._filled, self._filled + len(rows))
+        self._order[rows] = np.arange(place.start, place.stop)
+        self._filled = place.stop
         for (_, names), columns in zip(self._group.specs, computed, strict=True):
             for name, column in zip(names, columns, strict=True):
-                if name not in self._values:
-                    self._values[name] = np.zeros(self._rows, column.values.dtype)
-                    self._valid[name] = np.zeros(self._rows, np.bool_)
-                self._values[name][rows] = column.values
-                self._valid[name][rows] = column.valid
+                whole = self._column(name, column)
+                whole.values[place] = column.values
+                whole.valid[place] = column.valid
 
     def to_arrow(self, types: dict[str, Type], encoder: Encoder) -> dict[str, pa.Array]:
+        """One column after the other, so that only one is held twice."""
         out = {}
         for spec, names in self._group.specs:
             texts = None if spec.input is None else encoder.texts.get(spec.input)
             for name in names:
-                values, valid = self._values.pop(name), self._valid.pop(name)
+                column = self._columns.pop(name)
+                values, valid = column.values[self._order], column.valid[self._order]
                 if types[name] is Type.STRING:
                     assert texts is not None
                     out[name] = _texts(values, valid, texts.values)
                 else:
                     out[name] = _column(types[name], values, valid)
         return out
+
+    def _column(self, name: str, like: Column) -> Column:
+        rows = len(self._order)
+        if name not in self._columns:
+            self._columns[name] = Column(np.empty(rows, like.values.dtype), np.empty(rows, np.bool_))
+        return self._columns[name]
 
 
 def _column(kind: Type, values: Array, valid: Array) -> pa.Array:

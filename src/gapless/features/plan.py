@@ -54,6 +54,11 @@ class Group:
     def output_columns(self) -> tuple[str, ...]:
         return tuple(column for _, columns in self.specs for column in columns)
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one encoded event: key, two times, a value and its validity per input."""
+        return 20 + 9 * len(self.inputs)
+
     def start_us(self, first_request_us: int) -> int | None:
         """The earliest event time that a request from then on can see; None: the beginning."""
         lowers = [spec.window.lower(first_request_us) for spec, _ in self.specs if spec.window.width_us is not None]

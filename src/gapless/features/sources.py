@@ -21,6 +21,9 @@ def source_table(source: EventSource) -> str:
     return f"sources/{source.name}"
 
 
+_UNKNOWN_ROWS = 20_000_000  # of a table that is a function: enough buckets for what fits a laptop
+
+
 class SourceReader(Protocol):
     """Events of a source in their order, the order that breaks ties."""
 
@@ -31,7 +34,7 @@ class SourceReader(Protocol):
         ...
 
     def rows(self, source: EventSource) -> int:
-        """How many events there are, to plan memory by."""
+        """About how many events there are, to plan memory by."""
         ...
 
 
@@ -99,7 +102,7 @@ class TableSources:
 
     def rows(self, source: EventSource) -> int:
         table = self._tables.get(source.name)
-        return table.num_rows if isinstance(table, pa.Table) else 0
+        return table.num_rows if isinstance(table, pa.Table) else _UNKNOWN_ROWS
 
     def _open(self, source: EventSource, columns: Sequence[str]) -> pa.RecordBatchReader:
         table = self._tables.get(source.name)
