@@ -17,7 +17,7 @@ def extra_columns(found: Sequence[str], wanted: Sequence[str], *, file: str) -> 
     """
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise _missing(missing, found, file)
+        raise _missing(missing, found, wanted, file)
     twice = sorted(name for name, count in Counter(found).items() if count > 1 and name in wanted)
     if twice:
         raise InputError(
@@ -26,8 +26,8 @@ def extra_columns(found: Sequence[str], wanted: Sequence[str], *, file: str) -> 
     return tuple(name for name in found if name not in wanted)
 
 
-def _missing(missing: Sequence[str], found: Sequence[str], file: str) -> InputError:
-    free = [name for name in found if name not in missing]
+def _missing(missing: Sequence[str], found: Sequence[str], wanted: Sequence[str], file: str) -> InputError:
+    free = [name for name in found if name not in wanted]
     guesses = [f"{name!r} looks like {guess!r}" for name in missing if (guess := _guess(name, free))]
     return InputError(
         f"the file lacks {'a column' if len(missing) == 1 else 'columns'} of the schema: {', '.join(missing)}",

@@ -64,22 +64,29 @@ class RecordedSync:
     record: Path
 
     def __call__(self, handle: int) -> None:
-        state = os.fstat(handle)
-        path = os.readlink(f"/proc/self/fd/{handle}")
-        kept = {"names": os.listdir(path)} if os.path.isdir(path) else {"size": state.st_size}
         with self.record.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"inode": state.st_ino} | kept) + "\n")
+            file.write(_state(os.readlink(f"/proc/self/fd/{handle}")))
 
 
 def cut_power(root: Path, record: Path, *, seed: int) -> None:
     """What a power cut may leave of `root`: all that was synced, and of the rest whatever chance keeps.
 
     A name that is not synced is kept or lost; a file that is not synced keeps some first part of its bytes.
+    What is left is on the disk: from here on it counts as synced.
     """
     synced: dict[int, dict[str, Any]] = {}
     if record.exists():
         synced = {line["inode"]: line for line in map(json.loads, record.read_text(encoding="utf-8").splitlines())}
     _cut_folder(root, synced, random.Random(seed))
+    left = [_state(path) for path in [root, *root.rglob("*")] if path != record]
+    record.write_text("".join(left), encoding="utf-8")
+
+
+def _state(path: str | Path) -> str:
+    """One line of the record."""
+    state = os.stat(path)
+    kept = {"names": os.listdir(path)} if os.path.isdir(path) else {"size": state.st_size}
+    return json.dumps({"inode": state.st_ino} | kept) + "\n"
 
 
 def _cut_folder(folder: Path, synced: dict[int, dict[str, Any]], chance: random.Random) -> None:
