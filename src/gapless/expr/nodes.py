@@ -11,7 +11,8 @@ from typing import NoReturn, Self, TypeVar
 
 from gapless.clock import parse_instant
 from gapless.errors import DefinitionError, TypeMismatch
-from gapless.expr.operations import OPERATIONS, Operation
+from gapless.expr.operation import Operation
+from gapless.expr.operations import OPERATIONS
 from gapless.expr.parameters import CHECKS, Value
 from gapless.schema import Type
 

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from gapless.expr.operations import OPERATIONS, Operation
+from gapless.expr.operation import Operation
+from gapless.expr.operations import OPERATIONS
 
 __all__ = ["BEGIN", "END", "operation_reference", "with_reference"]
 

@@ -46,6 +46,7 @@ _LOWEST, _BEYOND = -(2**63), 2**63
 
 
 def modulo(x: float, y: float) -> float:
+    """The remainder with the sign of y: exact, then at most one rounding."""
     if y == 0.0:
         return nan
     m = fmod(x, y)
@@ -55,6 +56,7 @@ def modulo(x: float, y: float) -> float:
 
 
 def floor_divide(x: float, y: float) -> float:
+    """The floor of the quotient."""
     if y == 0.0:
         return nan
     q = (x - modulo(x, y)) / y
@@ -65,19 +67,23 @@ def floor_divide(x: float, y: float) -> float:
 
 
 def floor(x: float) -> float:
+    """The largest whole number not above x."""
     return float(math.floor(x))  # through an int: -0.0 becomes 0.0
 
 
 def ceil(x: float) -> float:
+    """The smallest whole number not below x."""
     return float(math.ceil(x))
 
 
 def round_half_up(x: float) -> float:
+    """The nearest whole number; halves go up."""
     f = float(math.floor(x))
     return f + 1.0 if x - f >= 0.5 else f  # floor(x + 0.5) would make 1 of 0.49999999999999994
 
 
 def least(*values: float) -> float:
+    """The least; -0.0 is below 0.0."""
     found = values[0]
     for x in values[1:]:
         found = found if found < x or (found == x and copysign(1.0, found) < 0.0) else x
@@ -85,6 +91,7 @@ def least(*values: float) -> float:
 
 
 def greatest(*values: float) -> float:
+    """The greatest; -0.0 is below 0.0."""
     found = values[0]
     for x in values[1:]:
         found = found if found > x or (found == x and copysign(1.0, found) > 0.0) else x
@@ -92,32 +99,39 @@ def greatest(*values: float) -> float:
 
 
 def log(x: float) -> float:
+    """Natural logarithm."""
     return elementary.log(x, LOG)
 
 
 def log1p(x: float) -> float:
+    """log(1 + x)."""
     return elementary.log1p(x, LOG)
 
 
 def exp(x: float) -> float:
+    """e to the x."""
     return elementary.exp(x, EXP)
 
 
 def power(x: float, y: float) -> float:
+    """x to the y."""
     return elementary.power(x, y, LOG, EXP)
 
 
 def elapsed(later: int, earlier: int, unit: float) -> float:
+    """The difference in units of `unit` µs."""
     us = later - earlier
     return float(us) / unit if _LOWEST <= us < _BEYOND else nan
 
 
 def shift(us: int, by: int) -> int | None:
+    """The instant `by` µs later; None outside 64 bits."""
     moved = us + by
     return moved if _LOWEST <= moved < _BEYOND else None
 
 
 def from_seconds(x: float) -> int | None:
+    """The instant x seconds after 1970; None outside 64 bits."""
     us = x * 1e6
     return (
         math.floor(us) + (us - math.floor(us) >= 0.5)
@@ -151,6 +165,7 @@ STARTS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def truncate(unit: str, us: int, zone: Zone) -> int | None:
+    """The start of the local second, minute, hour, day, week, month or year."""
     if not -FAR <= us <= FAR:
         return None
     offset = zone.offset_at(us)

@@ -33,6 +33,7 @@ class Signature:
 
     @classmethod
     def parse(cls, text: str) -> Signature:
+        """From "float, float -> float"."""
         left, _, result = text.partition(" -> ")
         repeats = left.endswith("...")
         args = tuple(left.removesuffix("...").split(", ")) if left else ()
@@ -68,4 +69,5 @@ class Signature:
 
 
 def parse_signatures(text: str) -> tuple[Signature, ...]:
+    """From signatures with " | " between them."""
     return tuple(Signature.parse(part) for part in text.split(" | "))

@@ -49,7 +49,7 @@ def vectors() -> Iterator[Vector]:
         >>> first.op, first.expr
         ('add', r.x + r.y)
     """
-    folder = resources.files("gapless.expr.golden")
+    folder = resources.files(__name__)
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".json"):
             yield from map(_vector, json.loads(file.read_text("utf-8"))["cases"])
