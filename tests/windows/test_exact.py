@@ -104,7 +104,7 @@ def small_integers(rng: random.Random, bits: int, exponent: int, count: int) -> 
     return [math.ldexp(rng.randrange(-(2**bits) + 1, 2**bits), exponent) for _ in range(count)]
 
 
-@pytest.mark.parametrize("bits", [1, 11, 21, 22, 30, 52, 53])
+@pytest.mark.parametrize("bits", [1, 11, 22, 23, 25, 30, 52, 53])
 @pytest.mark.parametrize("exponent", [0, -2, -449, -451, 420, -899, -1074, 850])
 def test_the_integer_path_gives_the_bits_of_the_limb_path(bits: int, exponent: int) -> None:
     """A second column with one value too many to fit takes the limbs: all rows of the other keys must agree."""
@@ -149,3 +149,13 @@ def test_a_sum_of_zeros_is_positive_zero() -> None:
         [(total,)] = aggregate(events, queries, [Spec("sum", 0, FOREVER)], kernel=kernel)
         bits: Ints = total.values.view(np.int64)
         assert bits.tolist() == [0, 0, 0]
+
+
+def test_what_rounds_up_to_infinity_is_null() -> None:
+    """Half a last place above the largest float rounds to even, which is infinity; less than half does not."""
+    largest = 1.7976931348623157e308
+    events, queries = one_key_each([[largest, 2.0**970], [largest, 2.0**970, -5e-324], [-largest, -(2.0**970)]])
+    for kernel in ("numba", "numpy", "naive"):
+        [(total,)] = aggregate(events, queries, [Spec("sum", 0, FOREVER)], kernel=kernel)
+        assert total.valid.tolist() == [False, True, False]
+        assert total.values.tolist() == [0.0, largest, 0.0]
