@@ -11,7 +11,7 @@ Cost: 40 bytes of disk per row; memory of one 256th of that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,6 +30,8 @@ NEW, REPEAT, CONFLICT = 0, 1, 2
 _BITS = 8
 _PARTS = 1 << _BITS
 _IN_MEMORY = 262_144
+_PREFIX_BITS = 24
+_PREFIX_SHIFT = np.uint64(64 - _PREFIX_BITS)
 _WORDS = 5
 
 
@@ -76,8 +78,8 @@ class _Spill:
 class Repeats:
     """Knows of each good row of a file whether its id is new, from the file's rows and those of the table.
 
-    Use: add() every batch, add_table() every batch of the table within `span`, resolve(); then verdicts(count), in the
-    order of add().
+    Use: add() every batch; where the table's ids within `span` touch them, add_table() every batch of the table within
+    `span`; resolve(); then verdicts(count), in the order of add().
     """
 
     def __init__(self, folder: Path, columns: list[str], event_id: str) -> None:
@@ -89,6 +91,8 @@ class Repeats:
         self._rows = 0
         self._ends: tuple[Any, Any] | None = None
         self._verdicts: Any = None
+        self._first_words: Any = None
+        self._prefixes: Any = None
         self._read = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -111,9 +115,28 @@ class Repeats:
             TextRange(self._event_id, low, high) if isinstance(low, str) else TimeRange(self._event_id, low, high + 1)
         )
 
+    def touches(self, batches: Iterable[pa.RecordBatch]) -> bool:
+        """Whether any of these ids (one column) may be among the added ones. Many added ones are not worth the look."""
+        return self._new.in_files or any(self._among_new(batch.column(0)).any() for batch in batches)
+
     def add_table(self, batch: pa.RecordBatch) -> None:
         """Rows that are in the table already."""
-        self._old.add(self._words(batch, 0))
+        if not self._new.in_files:
+            batch = batch.filter(pa.array(self._among_new(batch.column(self._event_id))))
+        if batch.num_rows:
+            self._old.add(self._words(batch, 0))
+
+    def _among_new(self, ids: pa.Array) -> npt.NDArray[np.bool_]:
+        """By the first word: through a table of its first bits, which settles nearly all."""
+        if self._first_words is None:
+            self._first_words = np.unique(np.concatenate([rows[:, 0] for rows in self._new.parts()]))
+            self._prefixes = np.zeros(1 << _PREFIX_BITS, np.bool_)
+            self._prefixes[self._first_words >> _PREFIX_SHIFT] = True
+        words = hash_rows([ids])[:, 0]
+        among: npt.NDArray[np.bool_] = self._prefixes[words >> _PREFIX_SHIFT]
+        likely = np.flatnonzero(among)
+        among[likely] = np.isin(words[likely], self._first_words)
+        return among
 
     def resolve(self) -> None:
         """Decides every row that was added."""

@@ -197,12 +197,18 @@ class _Run:
         for raw in self._origin.batches():
             repeats.add(self._clean(raw).batch)
             self._tell(raw)
-        table = source_table(self._source)
-        if repeats.span is not None and self._store.version(table) is not None:
-            for batch in self._store.read(table, columns=columns, within=repeats.span):
-                repeats.add_table(batch)
+        self._compare_with_table(repeats, columns, self._source.event_id)
         repeats.resolve()
         return repeats
+
+    def _compare_with_table(self, repeats: Repeats, columns: list[str], event_id: str) -> None:
+        """Reads the ids first: where none comes back, which is the rule, the rest of the table stays unread."""
+        table, span = source_table(self._source), repeats.span
+        if span is None or self._store.version(table) is None:
+            return
+        if repeats.touches(self._store.read(table, columns=[event_id], within=span)):
+            for batch in self._store.read(table, columns=columns, within=span):
+                repeats.add_table(batch)
 
     def _clean(self, raw: Raw) -> Clean:
         return clean(raw, self._source, from_text=not self._origin.has_types, file=self._origin.name)
