@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 import struct
+import sys
 from collections.abc import Callable, Iterator
 
 import mpmath as mp
@@ -63,8 +64,10 @@ def above_minus_one(choose: random.Random) -> float:
 
 
 def ulps_off(found: float, true: mp.mpf) -> float:
-    """The error in units of the last place of the true value, denormals included."""
-    return float(abs(mp.mpf(found) - true) / mp.mpf(math.ulp(float(true)) if true else 5e-324))
+    """The error in units of the last place of the true value, where BOUND holds; a denormal may be one unit off."""
+    nearest = float(true)
+    error = float(abs(mp.mpf(found) - true) / mp.mpf(math.ulp(nearest)))
+    return error if abs(nearest) >= sys.float_info.min else error * BOUND
 
 
 def worst(function: Callable[[float], float], truth: Callable[[mp.mpf], mp.mpf], points: Iterator[float]) -> float:

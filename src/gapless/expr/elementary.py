@@ -10,7 +10,8 @@ exp: x = (32 k + j) ln 2 / 32 + r; e^x = 2^k 2^(j/32) (1 + p(r)) with 2^(j/32) a
 power: e^(y log x) with the logarithm and the product as sums of two floats.
 
 Error before the last rounding: log 2^-65 relative, exp 0.03 ulp, log1p and power 0.16 ulp. So a result that is a float
-comes out exactly, and every other one is less than 0.7 ulp off, denormals included. Tests hold this against mpmath.
+comes out exactly, and every other one is less than 0.7 ulp off; a denormal is rounded twice, and less than 1 ulp off.
+Tests hold this against mpmath.
 
 References: [1] P. T. P. Tang, table-driven implementation of exp and log, ACM TOMS 1989 and 1990. [2] T. J. Dekker,
 1971; D. E. Knuth (two-sum).

@@ -65,7 +65,7 @@ NUMBERS: tuple[Operation, ...] = (
         "Arithmetic",
         "float, float -> float",
         "x ** y",
-        "x to the y, under 0.7 ulp off, the same bits everywhere; x ** 0 is 1. "
+        "x to the y, under 0.7 ulp off (1 among denormals), the same bits everywhere; x ** 0 is 1. "
         "Null for 0 to a negative, for a negative x with a y that is not whole, and on overflow. Exact for y = 1 "
         "and 2 (one rounding).",
         partial=True,
@@ -94,7 +94,7 @@ NUMBERS: tuple[Operation, ...] = (
         "Arithmetic",
         "float -> float",
         "x.exp()",
-        "e to the x, under 0.7 ulp off, the same bits everywhere; null on overflow.",
+        "e to the x, under 0.7 ulp off (1 among denormals), the same bits everywhere; null on overflow.",
         partial=True,
     ),
     define(
