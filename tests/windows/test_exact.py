@@ -127,6 +127,7 @@ def test_integers_at_the_limit_of_int64_are_exact() -> None:
     """Sums that reach 2^61 and numerators that reach 2^60 in units of the scale, and those that must take the limbs."""
     top = 2.0**52 - 1
     lists = [[top] * 511, [-top] * 511, [top, 1.0, -top] * 100, [2.0**20 - 1, 1.0] * 200]
+    lists += [[2 * top + 1] * 2047, [2.0**24 - 1, 1 - 2.0**24] * 255, [2.0**22 - 1, 1 - 2.0**22] * 255]
     for values in lists:
         events, queries = one_key_each([values])
         specs = [Spec(function, 0, FOREVER) for function in MOMENTS]
