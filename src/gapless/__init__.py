@@ -1,4 +1,4 @@
-"""gapless: from a feature definition in Python to predictions that can be recomputed, with nothing in between to keep in step.
+"""gapless: from a feature definition in Python to predictions that can be recomputed.
 
 The names below load on first use, so importing the package costs nothing.
 """
@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gapless.errors import GaplessError
     from gapless.expr import Expr, coalesce, concat, literal, maximum, minimum, null, when
-    from gapless.product import Entity, EventSource, FeatureView, Label, Model, OnDemand, Product
-    from gapless.product import feature_view, on_demand
+    from gapless.product import (
+        Entity,
+        EventSource,
+        FeatureView,
+        Label,
+        Model,
+        OnDemand,
+        Product,
+        feature_view,
+        on_demand,
+    )
     from gapless.product.aggregates import (
         all,
         any,

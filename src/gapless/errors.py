@@ -117,11 +117,11 @@ class GaplessError(Exception):
         where — the author's file and line, or the file and row of the data.
 
     Examples:
-        >>> print(GaplessError("unknown column", seen="dely", allowed="delay, origin", next_step="did you mean 'delay'?"))
+        >>> print(GaplessError("unknown column", seen="dely", allowed="delay, origin", next_step="mend it"))
         unknown column
           seen:    dely
           allowed: delay, origin
-          next:    did you mean 'delay'?
+          next:    mend it
     """
 
     def __init__(
@@ -192,7 +192,8 @@ class UnknownName(AuthorError, AttributeError):
         names = sorted(known)
         guess = closest(name, names)
         step = f"did you mean {guess!r}?" if guess else f"use one of the {len(names)} names above, or declare it"
-        super().__init__(f"unknown {kind}", seen=name, allowed=", ".join(names) or "(none)", next_step=step, where=where)
+        allowed = ", ".join(names) or "(none)"
+        super().__init__(f"unknown {kind}", seen=name, allowed=allowed, next_step=step, where=where)
 
 
 class TypeMismatch(AuthorError, TypeError):

@@ -56,7 +56,8 @@ class Schema(Mapping[str, Type]):
     def of(cls, columns: Mapping[str, object]) -> Schema:
         """From `{"name": float | int | bool | str | datetime}` or Type values.
 
-        Raises: DefinitionError for no columns or a name that is not an identifier or starts with "_"; TypeMismatch for another type.
+        Raises: DefinitionError for no columns, or a name that is not an identifier or starts with "_"; TypeMismatch for
+            another type.
         """
         if not columns:
             raise DefinitionError("a schema without columns", seen=dict(columns), next_step="name at least one column")
@@ -75,7 +76,7 @@ class Schema(Mapping[str, Type]):
         return len(self.columns)
 
     def require(self, name: str, what: str, *kinds: Type) -> None:
-        """Raises UnknownName or TypeMismatch unless the column exists and has one of `kinds` (any, where none is given)."""
+        """Raises UnknownName or TypeMismatch unless the column exists and has one of `kinds` (any, where none is)."""
         if name not in self:
             raise UnknownName(f"column for {what}", name, self)
         if kinds and self[name] not in kinds:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from gapless.cli import main
 
-PRODUCT = '''
+PRODUCT = """
 from datetime import datetime
 import gapless as gl
 
@@ -45,7 +45,7 @@ product = gl.Product("shop", models=[gl.Model(
     label=gl.Label("returned", source=returns, value=lambda r: r.refund > 0, give_up_after="2d"),
     estimator=estimator, metrics=["roc_auc", "brier"], slices=["customer_id"],
 )])
-'''
+"""
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 40

@@ -82,7 +82,11 @@ MISTAKES = {
     "unknown source": (["ingest", "order", "x.parquet"], "UnknownName", "did you mean 'orders'"),
     "missing file": (["ingest", "orders", "nowhere.parquet"], None, "nowhere.parquet"),
     "a folder": (["ingest", "orders", "."], None, "folder"),
-    "unknown model": (["features", "m", "--requests", "checkouts.parquet", "--out", "f.parquet"], "UnknownName", "will"),
+    "unknown model": (
+        ["features", "m", "--requests", "checkouts.parquet", "--out", "f.parquet"],
+        "UnknownName",
+        "will",
+    ),
     "output format": (
         ["features", "will_return", "--requests", "checkouts.parquet", "--out", "f.csv"],
         "InputError",
@@ -123,4 +127,6 @@ def test_wrong_usage_is_exit_code_2(capsys):
 def test_nothing_heavy_is_loaded_for_help():
     code = "import sys; from gapless.cli import main; main(['--help']); print(sorted(sys.modules), file=sys.stderr)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
-    assert not [name for name in ("numpy", "pyarrow", "numba", "pandas", "sklearn", "mlflow", "rich") if f"'{name}'" in loaded]
+    assert not [
+        name for name in ("numpy", "pyarrow", "numba", "pandas", "sklearn", "mlflow", "rich") if f"'{name}'" in loaded
+    ]

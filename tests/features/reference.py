@@ -32,7 +32,7 @@ def features(events, key, at, known_by=None):
 
     hour, day = values(HOUR, 5 * MINUTE), values(DAY, HOUR)
     texts = values(None, 0, "text")
-    recent = values(6 * HOUR, 0)[::-1] + [None, None]
+    recent = [*values(6 * HOUR, 0)[::-1], None, None]
     return {
         "stats__n_1h": float(len(rows(HOUR, 5 * MINUTE))),
         "stats__total_1h": math.fsum(hour) if hour else None,

@@ -40,9 +40,7 @@ def test_window_hop_input_filter_and_function_matter():
 
 
 def test_when_rows_become_known_matters():
-    late = gl.EventSource(
-        "orders", schema=ORDERS.columns, event_time="ordered_at", event_id="order_id", delay="1h"
-    )
+    late = gl.EventSource("orders", schema=ORDERS.columns, event_time="ordered_at", event_id="order_id", delay="1h")
     assert spend_like(source=late).definition_hash != spend.definition_hash
 
 

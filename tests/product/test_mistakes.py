@@ -102,7 +102,7 @@ MISTAKES = {
         "on=",
     ),
     "requests lack the key": (
-        lambda: make_model(features=[gl.feature_view(entity=gl.Entity("item", keys=["item"]), source=ORDERS)(spend_of)]),
+        lambda: make_model(features=[view(spend_of, entity=gl.Entity("item", keys=["item"]))]),
         DefinitionError,
         "'item'",
     ),
@@ -161,7 +161,8 @@ def test_a_mistake_is_explained_at_the_authors_line(name):
     error = caught.value
     assert isinstance(error, AuthorError)
     assert hint in str(error)
-    assert error.where is not None and error.where.file in (__file__, inspect.getfile(make_model))
+    assert error.where is not None
+    assert error.where.file in (__file__, inspect.getfile(make_model))
 
 
 def test_an_authors_exception_stays_in_the_traceback():

@@ -1,4 +1,4 @@
-"""One batch run as a process of its own, killed where it is told: python -m tests.serving.run_batch FOLDER [POINT N]."""
+"""A batch run as a process of its own, killed where it is told: python -m … FOLDER [POINT N]."""
 
 import os
 import signal

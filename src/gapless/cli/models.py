@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gapless.cli.output import emit, facts, json_option, table, workspace_option
+from gapless.clock import format_instant
 
 __all__ = ["command"]
 
@@ -38,14 +39,15 @@ def command(words: tuple[str, ...], folder: str, as_json: bool) -> None:
 
 
 def _list(versions: list[Any], as_json: bool) -> None:
-    names = list(dict.fromkeys(name for v in versions for name in v.metrics if "." not in name and "/" not in name))[:4]
+    found = dict.fromkeys(name for v in versions for name in v.metrics if "." not in name and "/" not in name)
+    names = [name for name in found if name != "base_rate"][:4]
 
     def render(out: Any) -> None:
         if not versions:
             click.echo("no version is registered yet; next: gapless train MODEL")
             return
         rows = [
-            [v.model, v.version, v.created, *(v.metrics.get(name) for name in names), v.definition_hash[:8]]
+            [v.model, v.version, _minute(v.created_us), *(v.metrics.get(name) for name in names), v.definition_hash[:8]]
             for v in versions
         ]
         table(out, ["model", "version", "registered", *names, "definition"], rows)
@@ -72,3 +74,7 @@ def _short(value: Any) -> Any:
     if isinstance(value, dict):
         return ", ".join(f"{k} {_short(v)}" for k, v in list(value.items())[:6])
     return value
+
+
+def _minute(us: int) -> str:
+    return format_instant(us // 60_000_000 * 60_000_000)[:16].replace("T", " ")

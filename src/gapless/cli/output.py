@@ -59,7 +59,7 @@ def facts(out: Console, pairs: Mapping[str, object]) -> None:
 
 def _cell(value: object) -> str:
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

@@ -16,9 +16,11 @@ __all__ = ["command"]
 @click.command()
 @click.argument("model")
 @click.option("--requests", type=click.Path(path_type=Path), metavar="FILE", help="One row per request.")
-@click.option("--from", "from_us", type=instant, metavar="T", help="Instead of a file: ingested requests from then on,")
+@click.option("--from", "from_us", type=instant, metavar="T", help="Instead: ingested requests from then on,")
 @click.option("--until", "until_us", type=instant, metavar="T", help="and before then.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="TABLE", help="A Delta table (a folder).")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="TABLE", help="A Delta table (a folder)."
+)
 @click.option("--version", metavar="V", help="A registered version. Default: the newest.")
 @click.option("--allow-pickle", is_flag=True, help='Needed for a version with runtime="python".')
 @workspace_option
@@ -36,7 +38,7 @@ def command(
 ) -> None:
     """Score requests with MODEL into a Delta table.
 
-    Killed at any point and started again, the table is that of an undisturbed run; a finished run started again adds nothing.
+    Killed at any point and started again, the table is that of an undisturbed run. A finished run adds nothing.
     """
     from gapless.workspace import Workspace
 

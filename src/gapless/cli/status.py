@@ -22,10 +22,13 @@ def command(folder: str, as_json: bool) -> None:
     document = Workspace.open(Path(folder)).status()
 
     def render(out: Any) -> None:
-        facts(out, {"product": document["product"], "folder": document["folder"], "models": ", ".join(document["models"])})
+        facts(
+            out, {"product": document["product"], "folder": document["folder"], "models": ", ".join(document["models"])}
+        )
         columns = ["source", "rows", "quarantined", "first event", "last event", "version"]
         rows = [
-            [s["source"], s["rows"], s["quarantined"], _minute(s["first"]), _minute(s["last"]), s["version"]] for s in document["sources"]
+            [s["source"], s["rows"], s["quarantined"], _minute(s["first"]), _minute(s["last"]), s["version"]]
+            for s in document["sources"]
         ]
         table(out, columns, rows)
         if document["outbox"]:

@@ -16,8 +16,12 @@ __all__ = ["command"]
 @click.command()
 @click.argument("model")
 @click.option("--train-from", "from_us", type=instant, metavar="T", help="Learn from requests from then on.")
-@click.option("--until", "until_us", type=instant, metavar="T", help="Learn from requests before then; what follows evaluates.")
-@click.option("--evaluate-until", "evaluate_until_us", type=instant, metavar="T", help="Evaluate on requests before then.")
+@click.option(
+    "--until", "until_us", type=instant, metavar="T", help="Learn from requests before then; what follows evaluates."
+)
+@click.option(
+    "--evaluate-until", "evaluate_until_us", type=instant, metavar="T", help="Evaluate on requests before then."
+)
 @click.option("--known-by", "known_by_us", type=instant, metavar="T", help="See nothing that became known later.")
 @workspace_option
 @json_option
@@ -48,9 +52,28 @@ def command(
         )
 
     def render(out: Any) -> None:
-        facts(out, report.facts)
-        table(out, ["metric", "value", "low", "high"], report.metric_rows, title="evaluation, with 95 % intervals")
+        rows = report.rows
+        facts(
+            out,
+            {
+                "version": report.version or "waits for the tracker",
+                "learned from": f"{rows['learned']:,} of {rows['requests']:,} requests, before {report.until}",
+                "features": report.features,
+                "certificate": _certificate(report.certificate),
+                "most important": ", ".join(one["feature"] for one in report.importance[:3]),
+            },
+        )
+        metrics = [[name, e.value, e.low, e.high] for name, e in report.metrics.items()]
+        title = f"\nevaluated on {rows['evaluated']:,} requests that follow, with 95 % intervals"
+        table(out, ["metric", "value", "low", "high"], metrics, title=title)
         for note in report.notes:
             click.echo(note)
 
     emit(report.to_dict(), render, as_json=as_json)
+
+
+def _certificate(certificate: Any) -> str:
+    if certificate is None:
+        return "none: the estimator itself answers"
+    rows = f"{certificate['total_rows']:,} rows, {certificate['splits_probed']:,} of {certificate['splits']:,} splits"
+    return f"passed on {rows}, worst difference {certificate['worst']:.1e}"

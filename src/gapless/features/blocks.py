@@ -1,7 +1,7 @@
 """Events of one group as plain arrays: read, cut to what the requests can see, and dealt into buckets by key.
 
-    reader ─ batches ─► encode ─► Block(key, time, known, inputs) ─┬─ in memory ──────► bucket b of B
-                                                                   └─ over budget ► IPC files, one a bucket
+reader ─ batches ─► encode ─► Block(key, time, known, inputs) ─┬─ in memory ──────► bucket b of B
+                                                               └─ over budget ► IPC files, one a bucket
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Block:
-    """Some events in source order. `known` None: known as it happened plus the source's delay. `valid` None: all are."""
+    """Some events in source order. `known` None: known the source's delay after they happened; `valid` None: all."""
 
     key: npt.NDArray[np.int32]
     time: npt.NDArray[np.int64]
@@ -91,9 +91,7 @@ class Encoder:
         pairs = [self._input(i, columns, len(batch)) for i in range(len(self._group.inputs))]
         return tuple(v for v, _ in pairs), tuple(None if ok is None or ok.all() else ok for _, ok in pairs)
 
-    def _input(
-        self, i: int, columns: dict[str, pa.Array], rows: int
-    ) -> tuple[Array, npt.NDArray[np.bool_] | None]:
+    def _input(self, i: int, columns: dict[str, pa.Array], rows: int) -> tuple[Array, npt.NDArray[np.bool_] | None]:
         values: Array
         value, where = columns.get(f"value{i}"), columns.get(f"where{i}")
         if value is None:

@@ -61,7 +61,7 @@ def compute(
     sources: SourceReader,
     *,
     known_by_us: int | None = None,
-    limits: Limits = Limits(),  # noqa: B008  frozen
+    limits: Limits = Limits(),
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The columns of the requests, then every feature, computed as of each request's event time.
@@ -160,9 +160,7 @@ def _group_columns(
     return results.to_arrow(types, encoder)
 
 
-def _visible(
-    group: Group, at: Array, sources: SourceReader, known_by_us: int | None
-) -> Iterator[pa.RecordBatch]:
+def _visible(group: Group, at: Array, sources: SourceReader, known_by_us: int | None) -> Iterator[pa.RecordBatch]:
     if not len(at):
         return
     start = group.start_us(int(at.min()))

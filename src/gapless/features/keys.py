@@ -87,7 +87,7 @@ def _check_room(sizes: Sequence[int]) -> None:
     if product >= 2**62:
         raise InputError(
             "a key of several columns has too many combinations",
-            seen=" × ".join(str(size) for size in sizes),
+            seen=" x ".join(str(size) for size in sizes),
             allowed="a product of distinct values below 2^62",
             next_step="join the columns into one id where the data is written",
         )

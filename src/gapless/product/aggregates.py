@@ -85,7 +85,7 @@ def mean(
 def var(
     input: Expr, *, windows: Sequence[Duration], where: Expr | None = None, hop: Duration | None = None
 ) -> Aggregate:
-    """The sample variance (n − 1) from exact moments; null below two values."""
+    """The sample variance (n - 1) from exact moments; null below two values."""
     return _windowed("var", input, windows, where, hop)
 
 

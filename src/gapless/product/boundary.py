@@ -20,8 +20,11 @@ def site_of(function: Callable[..., Any]) -> Site | None:
     return Site(code.co_filename, code.co_firstlineno) if code else None
 
 
-def call_author(what: str, function: Callable[..., Any], *args: Any) -> Any:
+def call_author(what: str, function: Callable[..., Any], *args: Any, at: Callable[..., Any] | None = None) -> Any:
     """The function's result; anything it raises becomes a UserCodeError that names the author's line.
+
+    Parameters:
+        at — the author's function that is named where a library raised without a line of the author's in between.
 
     Errors of gapless pass through: they name the line already.
     """
@@ -34,10 +37,14 @@ def call_author(what: str, function: Callable[..., Any], *args: Any) -> Any:
             f"{what} raised {type(error).__name__}",
             seen=str(error),
             next_step="mend the line named above; the original error follows in the traceback",
-            where=_author_line(error) or site_of(function),
+            where=_author_line(error) or site_of(at or function),
         ) from error
 
 
 def _author_line(error: BaseException) -> Site | None:
-    lines = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((_PACKAGE, "<"))]
+    lines = [f for f in traceback.extract_tb(error.__traceback__) if not _is_library(f.filename)]
     return Site(lines[-1].filename, lines[-1].lineno or 0) if lines else None
+
+
+def _is_library(file: str) -> bool:
+    return file.startswith((_PACKAGE, "<")) or "site-packages" in file

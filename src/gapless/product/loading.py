@@ -46,7 +46,8 @@ def _execute(file: Path, root: Path) -> ModuleType:
     # A name of its own: two products in one process may both be called product.py.
     name = f"gapless_product_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.insert(0, str(root))

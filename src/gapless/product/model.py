@@ -129,7 +129,7 @@ class Model:
             )
 
     def _check_estimator(self) -> None:
-        if not callable(self.estimator) or hasattr(self.estimator, "fit") and not isinstance(self.estimator, type):
+        if not callable(self.estimator) or (hasattr(self.estimator, "fit") and not isinstance(self.estimator, type)):
             raise self._mistake(
                 "needs a factory, so that every training starts fresh",
                 type(self.estimator).__name__,

@@ -12,7 +12,13 @@ __all__ = ["check_name", "check_unique"]
 
 def check_name(kind: str, name: object, *, where: Site | None = None) -> None:
     """Raises DefinitionError unless `name` can be part of a column name, a folder and a URL."""
-    if isinstance(name, str) and name.isidentifier() and name.isascii() and not name.startswith("_") and "__" not in name:
+    if (
+        isinstance(name, str)
+        and name.isidentifier()
+        and name.isascii()
+        and not name.startswith("_")
+        and "__" not in name
+    ):
         return
     raise DefinitionError(
         f"a {kind} needs a plain name",

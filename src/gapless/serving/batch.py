@@ -1,7 +1,7 @@
 """Batch prediction: requests in, a table of predictions out, resumable and each row once.
 
-    requests ─ chunk i ─► features as of each request ─► float32 ─► scorer ─► append(batch_id = run, i)
-                 └ there already? next
+requests ─ chunk i ─► features as of each request ─► float32 ─► scorer ─► append(batch_id = run, i)
+             └ there already? next
 """
 
 from __future__ import annotations

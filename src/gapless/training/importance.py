@@ -42,7 +42,7 @@ def permutation_importance(
         score — rows of float32 features to scores.
         rows — at most so many rows are used, drawn by `seed`.
 
-    Cost: len(names) × repeats scorings of `rows` rows.
+    Cost: len(names) * repeats scorings of `rows` rows.
     """
     draw = np.random.default_rng(seed)
     kept = np.sort(draw.permutation(len(features))[:rows])

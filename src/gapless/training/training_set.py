@@ -158,7 +158,7 @@ def _no_requests(model: Model, from_us: int | None, until_us: int | None, known_
 
     return InputError(
         f"no request of model {model.name!r} lies in that time",
-        seen=f"{shown(from_us, 'the beginning')} to {shown(until_us, 'the end')}, known by {format_instant(known_by_us)}",
+        seen=f"{shown(from_us, 'the beginning')} to {shown(until_us, 'the end')}, known by {shown(known_by_us, '')}",
         allowed=f"a time with events of source {model.requests.name!r}",
         next_step=f"gapless status shows what each source holds; gapless ingest {model.requests.name} FILE adds to it",
     )

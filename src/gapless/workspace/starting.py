@@ -48,7 +48,7 @@ _SOURCE = """
 {event_id})
 """
 
-_REST = '''
+_REST = """
 # An entity is what features are about; requests carry a column of the same name.
 # customer = gl.Entity("customer", keys=["customer_id"])
 #
@@ -79,7 +79,7 @@ _REST = '''
 #     metrics=["roc_auc", "log_loss", "brier"],
 # )
 # product = gl.Product("{name}", models=[will_return])
-'''
+"""
 
 
 def start(folder: Path, files: Mapping[str, Path]) -> list[Path]:
@@ -90,7 +90,10 @@ def start(folder: Path, files: Mapping[str, Path]) -> list[Path]:
 
     Raises: InputError for a file that cannot be read or a column that gapless does not hold.
     """
-    name = "".join(c if c.isalnum() and c.isascii() else "_" for c in folder.resolve().name).strip("_").lower() or "product"
+    name = (
+        "".join(c if c.isalnum() and c.isascii() else "_" for c in folder.resolve().name).strip("_").lower()
+        or "product"
+    )
     sources = [_source(source, file) for source, file in files.items()]
     texts = {
         FILE: _TOML.format(name=name),

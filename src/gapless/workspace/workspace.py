@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from gapless.features import Limits, StoreSources
     from gapless.ingest import IngestReport, StrictRows
     from gapless.ports.offline import OfflineStore
+    from gapless.ports.tracker import Tracker, VersionRecord
+    from gapless.training.outbox import Delivery, Outbox
     from gapless.training.training_set import TrainingSet
+    from gapless.workspace.predicting import Predicted
+    from gapless.workspace.training import TrainReport
 
 __all__ = ["FeaturesReport", "Workspace"]
 
@@ -103,7 +107,9 @@ class Workspace:
         found = self.product.source(source)
         return ingest(self.offline, found, data, format=format, name=name, progress=progress)
 
-    def features(self, model: str, requests: Any, out: str | Path, *, progress: Progress | None = None) -> FeaturesReport:
+    def features(
+        self, model: str, requests: Any, out: str | Path, *, progress: Progress | None = None
+    ) -> FeaturesReport:
         """Every feature of the model for each request, as of its event time, in a Parquet or Arrow file.
 
         Parameters:
@@ -119,8 +125,8 @@ class Workspace:
         found, path = self.product.model(model), Path(out)
         check_output(path)
         sources = self.sources(found, labels=False)
-        with self._rows(found.requests, requests) as rows:
-            batches = compute(found, rows.reader(), sources, limits=self._limits(), progress=progress)
+        with self.rows(found.requests, requests) as rows:
+            batches = compute(found, rows.reader(), sources, limits=self.limits(), progress=progress)
             written = write_table(path, pa.RecordBatchReader.from_batches(_feature_schema(found), batches))
         return FeaturesReport(
             found.name, written, str(path), tuple(found.outputs), found.features_hash, dict(sources.versions)
@@ -156,7 +162,7 @@ class Workspace:
             from_us=train_from,
             until_us=until,
             known_by_us=self._known_by(found, sources) if known_by is None else known_by,
-            limits=self._limits(),
+            limits=self.limits(),
             progress=progress,
         )
 
@@ -191,7 +197,8 @@ class Workspace:
         return max(last)
 
     @contextmanager
-    def _rows(self, source: EventSource, data: Any) -> Iterator[StrictRows]:
+    def rows(self, source: EventSource, data: Any) -> Iterator[StrictRows]:
+        """Rows of a file or table by the rules of ingest; a bad one is an error when it is reached."""
         from gapless.ingest import open_rows
 
         with tempfile.TemporaryDirectory(prefix="gapless-requests-") as folder:
@@ -207,12 +214,14 @@ class Workspace:
         except (OSError, pa.ArrowException, TypeError):
             return None  # another format, or a fault that reading it will explain
 
-    def _limits(self) -> Limits:
+    def limits(self) -> Limits:
+        """How much computing features may hold; scratch files go below the workspace."""
         from gapless.features import Limits
 
-        return replace(Limits(), scratch=self._home("scratch"))
+        return replace(Limits(), scratch=self.home("scratch"))
 
-    def _home(self, part: str) -> Path:
+    def home(self, part: str) -> Path:
+        """A folder of gapless's own, made if it is not there."""
         folder = self.settings.home / part
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -244,8 +253,107 @@ class Workspace:
             "version": version,
         }
 
+    @cached_property
+    def tracker(self) -> Tracker:
+        """The tracker and registry."""
+        from gapless.adapters.mlflow import MlflowTracker
+
+        self.home("")  # an embedded database lies there
+        return MlflowTracker(self.settings.tracking_uri)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Runs that wait for the tracker."""
+        from gapless.training.outbox import Outbox
+
+        return Outbox(self.settings.home / "outbox")
+
+    def train(
+        self,
+        model: str,
+        *,
+        from_us: int | None = None,
+        until_us: int | None = None,
+        evaluate_until_us: int | None = None,
+        known_by_us: int | None = None,
+        versions: Mapping[str, int] | None = None,
+        progress: Progress | None = None,
+    ) -> TrainReport:
+        """Learns from requests in [from, until) with labels known by `until`, evaluates on [until, evaluate_until), and
+        hands the run with its bundle to the tracker, which registers a version.
+
+        Where the tracker does not answer, the run waits in the outbox and goes with the next training or `deliver`.
+
+        Parameters:
+            until_us — None: so that the last fifth of the labelled requests evaluates.
+            known_by_us, versions — time travel, see `training_set`.
+
+        Raises: what `gapless.training.job.train` raises; InputError, NotFound, StorageError.
+        """
+        from gapless.workspace.training import train
+
+        data = self.training_set(
+            model,
+            train_from=from_us,
+            until=evaluate_until_us,
+            known_by=known_by_us,
+            versions=versions,
+            progress=progress,
+        )
+        return train(self, self.product.model(model), data, until_us)
+
+    def deliver(self) -> Delivery:
+        """Gives the runs that wait to the tracker, the earliest first; what it did, and what still waits and why."""
+        return self.outbox.deliver_all(self.tracker)
+
+    def versions(self, model: str | None = None) -> list[VersionRecord]:
+        """Registered versions, newest first.
+
+        Raises: UnknownName for a model that the product does not have; Transient, Refused, StorageError.
+        """
+        return self.tracker.versions(None if model is None else self.product.model(model).name)
+
+    def describe(self, model: str, version: str | None = None) -> dict[str, Any]:
+        """All of one version, the newest by default: metrics with intervals, lineage, certificate, importances.
+
+        Raises: NotFound, UnknownName, CorruptData.
+        """
+        from gapless.workspace.versions import describe
+
+        return describe(self, self.tracker.version(self.product.model(model).name, version))
+
+    def predict(
+        self,
+        model: str,
+        out: str | Path,
+        *,
+        requests: Any = None,
+        from_us: int | None = None,
+        until_us: int | None = None,
+        version: str | None = None,
+        allow_pickle: bool = False,
+        progress: Progress | None = None,
+    ) -> Predicted:
+        """Scores requests into a Delta table at `out`: each request once, however often this is started.
+
+        Parameters:
+            requests — a path, DataFrame or Arrow data; None: the ingested requests with event time in [from, until).
+            version — a registered version; None is the newest.
+            allow_pickle — needed for a version with runtime="python", whose pickle then runs.
+
+        Raises: InputError, NotFound, SettingsError, CorruptData, StorageError.
+
+        Guarantees: killed at any point and started again, the table is that of an undisturbed run. A run is known by
+            its requests and its version: a finished one adds nothing, also when sources hold more by then.
+        """
+        from gapless.workspace.predicting import predict
+
+        record = self.tracker.version(self.product.model(model).name, version)
+        window = (from_us, until_us)
+        return predict(self, record, Path(out), requests, window, allow_pickle=allow_pickle, progress=progress)
+
     def _waiting_runs(self) -> int:
-        return 0
+        return len(self.outbox.waiting())
 
 
 def _feature_schema(model: Model) -> pa.Schema:

@@ -1,0 +1,139 @@
+"""Batch prediction on a workspace: which requests, which version, which table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from gapless.adapters.delta import DeltaStore
+from gapless.adapters.onnx import OnnxRuntime
+from gapless.bundle.opening import open_scorer
+from gapless.errors import DefinitionError, InputError
+from gapless.features import StoreSources
+from gapless.ports.tracker import VersionRecord
+from gapless.product import Model
+from gapless.product.hashing import definition_hash
+from gapless.serving import Pins, PredictReport, Version, pinned, run_identity
+from gapless.serving import predict as predict_rows
+from gapless.workspace.versions import fetch_bundle
+
+if TYPE_CHECKING:
+    from gapless.workspace.workspace import Workspace
+
+__all__ = ["Predicted", "predict"]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a batch prediction did. `newer_sources`: hold more by now than this run, which was begun earlier, reads."""
+
+    model: str
+    version: str
+    table: str
+    rows: int
+    rows_repeated: int
+    run: str
+    sources: dict[str, int]
+    newer_sources: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def predict(
+    workspace: Workspace,
+    record: VersionRecord,
+    out: Path,
+    requests: Any,
+    window: tuple[int | None, int | None],
+    *,
+    allow_pickle: bool,
+    progress: Callable[[int], None] | None,
+) -> Predicted:
+    """See `Workspace.predict`."""
+    model = workspace.product.model(record.model)
+    bundle = fetch_bundle(workspace, record)
+    _check_same_features(model, bundle.manifest.features_hash, record)
+    scorer = open_scorer(bundle, OnnxRuntime(), allow_pickle=allow_pickle)
+    version = Version(record.model, record.version, bundle.manifest.definition_hash, bundle.hash)
+    with _requests(workspace, model, requests, window) as (content, open_rows):
+        run = run_identity(f"{content} {out.resolve()}", version)
+        newest = workspace.sources(model, labels=requests is None).versions
+        limits = workspace.limits()
+        fresh = Pins(newest, limits.chunk_rows(len(model.outputs)))
+        pins = pinned(workspace.home("predictions"), run, fresh)
+        sources = workspace.sources(model, labels=requests is None, versions=pins.versions)
+        store = DeltaStore(out.resolve().parent)
+        report = predict_rows(
+            model,
+            version,
+            scorer,
+            open_rows(sources),
+            sources,
+            store,
+            out.name,
+            run=run,
+            chunk_rows=pins.chunk_rows,
+            limits=limits,
+            progress=progress,
+        )
+    return _predicted(record, out, report, pins, newest)
+
+
+def _predicted(
+    record: VersionRecord, out: Path, report: PredictReport, pins: Pins, newest: dict[str, int]
+) -> Predicted:
+    return Predicted(
+        record.model,
+        record.version,
+        str(out),
+        report.rows,
+        report.rows_repeated,
+        report.run,
+        dict(pins.versions),
+        tuple(name for name, version in newest.items() if version != pins.versions.get(name)),
+    )
+
+
+@contextmanager
+def _requests(
+    workspace: Workspace, model: Model, data: Any, window: tuple[int | None, int | None]
+) -> Iterator[tuple[str, Callable[[StoreSources], pa.RecordBatchReader]]]:
+    """(what names the requests, how to read them)."""
+    if data is not None:
+        with workspace.rows(model.requests, data) as rows:
+            yield rows.content_hash, lambda sources: rows.reader()
+        return
+    start, end = window
+    if start is None and end is None:
+        raise InputError(
+            "no requests were named",
+            allowed="a file of requests, or a time of ingested ones",
+            next_step="pass --requests FILE, or --from T and --until T",
+        )
+    columns = list(model.requests.columns)
+
+    def read(sources: StoreSources) -> pa.RecordBatchReader:
+        reader = sources.read(model.requests, columns, start_us=start, end_us=end)
+        schema = pa.schema([reader.schema.field(name) for name in columns])
+        return pa.RecordBatchReader.from_batches(schema, (batch.select(columns) for batch in reader))
+
+    yield definition_hash({"source": model.requests.name, "from_us": start, "until_us": end}), read
+
+
+def _check_same_features(model: Model, trained_hash: str, record: VersionRecord) -> None:
+    if trained_hash == model.features_hash:
+        return
+    raise DefinitionError(
+        f"the features of model {model.name!r} mean something else than when version {record.version} was trained",
+        seen=f"features hash {model.features_hash[:16]} in the product",
+        allowed=f"{trained_hash[:16]}, that of the version (commit {record.tags.get('git_commit', 'unknown')[:12]})",
+        next_step="train a version of the new definition, or check out the code that the version was trained from",
+        where=model.site,
+    )
