@@ -38,19 +38,26 @@ class CsvOrigin:
 
     @classmethod
     def open(cls, content: Content, schema: Schema) -> CsvOrigin:
+        """Reads the header.
+
+        Raises: InputError where it is another format, or lacks a column.
+        """
         header = _header(content)
         found, delimiter = _split(header, list(schema))
         return cls(content, extra_columns(found, list(schema), file=content.name), tuple(schema), delimiter)
 
     @property
     def name(self) -> str:
+        """The file's name."""
         return self.content.name
 
     @property
     def batch_id(self) -> str:
+        """The hash of the file's bytes."""
         return self.content.digest
 
     def batches(self) -> Iterator[Raw]:
+        """All rows, in order."""
         uneven = _Uneven()
         try:
             with pa.input_stream(str(self.content.path)) as stream:

@@ -55,6 +55,10 @@ class JsonLinesOrigin:
 
     @classmethod
     def open(cls, content: Content, schema: Schema) -> JsonLinesOrigin:
+        """Reads the first lines, for the names of their keys.
+
+        Raises: InputError where it is another format, or lacks a column.
+        """
         keys: dict[str, None] = {}
         for number, line in _lines(content):
             if number == 1 and line.startswith(b"["):
@@ -71,13 +75,16 @@ class JsonLinesOrigin:
 
     @property
     def name(self) -> str:
+        """The file's name."""
         return self.content.name
 
     @property
     def batch_id(self) -> str:
+        """The hash of the file's bytes."""
         return self.content.digest
 
     def batches(self) -> Iterator[Raw]:
+        """All rows, in order."""
         parse = _fast_parser(self.schema)
         unseen = {name: f'"{name}"'.encode() for name in self.schema}
         any_row = False

@@ -32,6 +32,10 @@ class ParquetOrigin:
 
     @classmethod
     def open(cls, content: Content, schema: Schema) -> ParquetOrigin:
+        """Reads the footer.
+
+        Raises: InputError where it is another format, or lacks a column.
+        """
         try:
             found = pq.read_schema(content.path).names
         except (pa.ArrowException, OSError) as problem:
@@ -40,13 +44,16 @@ class ParquetOrigin:
 
     @property
     def name(self) -> str:
+        """The file's name."""
         return self.content.name
 
     @property
     def batch_id(self) -> str:
+        """The hash of the file's bytes."""
         return self.content.digest
 
     def batches(self) -> Iterator[Raw]:
+        """All rows, in order."""
         try:
             with pq.ParquetFile(self.content.path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
                 yield from _numbered(file.iter_batches(_BATCH_ROWS, columns=list(self.wanted)), self.wanted)
@@ -76,6 +83,7 @@ class ArrowOrigin:
     has_types: bool = True
 
     def batches(self) -> Iterator[Raw]:
+        """All rows, in order."""
         yield from _numbered(_cut(self.read()), self.wanted)
 
 

@@ -39,6 +39,7 @@ class Quarantine:
 
     @property
     def rows(self) -> int:
+        """How many so far."""
         return self.reasons.total()
 
     @property
@@ -61,6 +62,7 @@ class Quarantine:
         self._write([reason] * count, [column] * count, raw.originals(rows), raw.row_numbers[rows].tolist())
 
     def close(self) -> None:
+        """Nothing more comes."""
         self._writer.close()
 
     def reader(self) -> pa.RecordBatchReader:

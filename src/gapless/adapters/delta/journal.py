@@ -84,6 +84,7 @@ class Journal:
             os.close(handle)
 
     def unsettled(self) -> bool:
+        """Whether an append has begun that is neither finished nor undone."""
         return self._note.exists()
 
     def begin(self, intent: Intent) -> None:

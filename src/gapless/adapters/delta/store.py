@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
@@ -81,6 +81,7 @@ class DeltaStore:
     def append(
         self, table: str, batches: pa.RecordBatchReader, *, batch_id: str, offset_column: str | None = None
     ) -> Commit:
+        """See OfflineStore.append."""
         path = self._path(table)
         journal = Journal(path, self._disk)
         try:
@@ -98,6 +99,7 @@ class DeltaStore:
         version: int | None = None,
         within: TimeRange | TextRange | None = None,
     ) -> pa.RecordBatchReader:
+        """See OfflineStore.read. A batch has at most 131,072 rows."""
         handle = self._existing(table, version)
         schema = arrow_schema(handle)
         names = schema.names if columns is None else list(columns)
@@ -107,18 +109,22 @@ class DeltaStore:
         return scan(data_files(handle, self._path(table)), schema, columns=names, within=within)
 
     def version(self, table: str) -> int | None:
+        """The newest version; None where there is no such table."""
         handle = self._open(table)
         return None if handle is None else handle.version()
 
     def has_batch(self, table: str, batch_id: str) -> bool:
+        """Whether the newest version holds this batch. Cost: opening the table's log, some milliseconds."""
         handle = self._open(table)
         return handle is not None and handle.transaction_version(batch_transaction(batch_id)) is not None
 
     def tables(self) -> list[str]:
+        """Names of all tables, sorted."""
         logs = self._root.glob("**/_delta_log")
         return sorted(str(log.parent.relative_to(self._root)) for log in logs if any(log.glob("*.json")))
 
     def stats(self, table: str, *, version: int | None = None) -> TableStats:
+        """Counts from the log; times in `ranges` are microseconds."""
         handle = self._existing(table, version)
         files = data_files(handle, self._path(table))
         shared = set.intersection(*(set(file.ranges) for file in files)) if files else set()
@@ -186,7 +192,7 @@ class DeltaStore:
         schema = _plain_schema(batches.schema, offset_column)
         if handle is not None:
             _check_same_columns(schema, arrow_schema(handle), path)
-        intent = Intent(uuid.uuid4().hex, 0 if handle is None else handle.version() + 1)
+        intent = _intent(batch_id, 0 if handle is None else handle.version() + 1)
         before = rows_committed(handle)
         writer = FileWriter(path, schema, intent.token, before, offset_column, self._sizes)
         try:
@@ -242,6 +248,11 @@ class DeltaStore:
             raise storage_error(problem, log, "write a checkpoint of the log (the rows are in)") from problem
         for file in [*log.glob(f"{handle.version():020d}*.parquet"), log / "_last_checkpoint", log]:
             self._disk.sync(file)
+
+
+def _intent(batch_id: str, version: int) -> Intent:
+    """Named by what it writes: a second try has the same names, and the first one's files are gone by then."""
+    return Intent(sha256(f"{version}:{batch_id}".encode()).hexdigest()[:32], version)
 
 
 def _local(root: str | Path) -> Path:
