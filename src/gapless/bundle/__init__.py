@@ -4,7 +4,7 @@ What is imported here is light. The heavy parts are modules of their own: `conve
 scikit-learn), `golden`, `pickled` and `opening` (NumPy).
 """
 
-from gapless.bundle.bundle import Bundle, as_json, bundle_files, read_bundle, write_bundle
+from gapless.bundle.bundle import Bundle, as_json, read_bundle, write_bundle
 from gapless.bundle.manifest import BundleManifest, CodeVersion, FeatureField
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "CodeVersion",
     "FeatureField",
     "as_json",
-    "bundle_files",
     "read_bundle",
     "write_bundle",
 ]

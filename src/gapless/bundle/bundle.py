@@ -13,7 +13,7 @@ from gapless.bundle.folder import write_folder
 from gapless.bundle.manifest import FORMAT, BundleManifest
 from gapless.errors import CorruptData, NotFound
 
-__all__ = ["Bundle", "as_json", "bundle_files", "read_bundle", "write_bundle"]
+__all__ = ["Bundle", "as_json", "read_bundle", "write_bundle"]
 
 MANIFEST = "manifest.json"
 _FILES = {"model.onnx", "estimator.pkl", "expressions.json", "golden.json", "certificate.json"}
@@ -74,12 +74,6 @@ def write_bundle(target: Path, manifest: BundleManifest, files: Mapping[str, byt
     text = as_json(complete.to_dict())
     write_folder(target, {**files, MANIFEST: text})
     return Bundle(target, complete, _sha256(text))
-
-
-def bundle_files(manifest: BundleManifest, files: Mapping[str, bytes]) -> tuple[dict[str, bytes], str]:
-    """(every file of the bundle with its manifest, the bundle's hash), for those who store them elsewhere."""
-    text = as_json(_with_hashes(manifest, files).to_dict())
-    return {**files, MANIFEST: text}, _sha256(text)
 
 
 def _with_hashes(manifest: BundleManifest, files: Mapping[str, bytes]) -> BundleManifest:

@@ -17,7 +17,7 @@ from gapless.bundle.trees import Ensemble, read_ensembles
 from gapless.errors import CertificateFailed, InputError
 from gapless.ports.scorer import Float32, GraphRuntime
 
-__all__ = ["TOLERANCE", "Certificate", "Offending", "certify"]
+__all__ = ["TOLERANCE", "Certificate", "Offending", "certify", "takes_missing"]
 
 TOLERANCE = 1e-5
 _SHOWN = 10
@@ -130,7 +130,7 @@ def certify(
 
     Cost: about four rows per tree node; 300 trees of 31 leaves take a second or two.
     """
-    missing = _takes_missing(reference, held_out)
+    missing = takes_missing(reference, held_out.shape[1])
     usable = held_out if missing else held_out[~np.isnan(held_out).any(axis=1)]
     if not len(usable):
         raise InputError(
@@ -162,9 +162,10 @@ def _only_trees(ensembles: list[Ensemble]) -> bool:
     return all(one.input == "features" for one in ensembles)
 
 
-def _takes_missing(reference: Reference, held_out: Float32) -> bool:
+def takes_missing(reference: Reference, width: int) -> bool:
+    """Whether an estimator answers for a row of missing features."""
     try:
-        answer = reference(np.full((1, held_out.shape[1]), np.nan, np.float32))
+        answer = reference(np.full((1, width), np.nan, np.float32))
     except ValueError:  # scikit-learn's way of saying that it takes none
         return False
     return bool(np.isfinite(answer).all())

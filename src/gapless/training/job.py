@@ -1,4 +1,4 @@
-"""From a training set to everything a version consists of. Pure: files are bytes, times are parameters.
+"""From a training set to everything a version consists of: files are bytes, the moment and the commit are parameters.
 
 training set ─► split by time ─► fit ─► ONNX ─► certificate ─► evaluation ─► importance ─► run and bundle
 """
@@ -6,26 +6,22 @@ training set ─► split by time ─► fit ─► ONNX ─► certificate ─�
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
-from gapless.bundle import BundleManifest, CodeVersion, FeatureField, as_json, bundle_files
-from gapless.bundle.certificate import Certificate, certify
-from gapless.bundle.convert import smallest_batch, to_onnx
-from gapless.bundle.golden import Golden, choose_rows
-from gapless.bundle.pickled import EstimatorScorer, answer, dump
+from gapless.bundle import CodeVersion, as_json
+from gapless.bundle.certificate import Certificate
 from gapless.clock import format_instant
-from gapless.expr import to_json
 from gapless.ports.scorer import GraphRuntime, Scorer
 from gapless.ports.tracker import Point, RunRecord
 from gapless.product import Model
 from gapless.training.evaluate import Evaluation, evaluate
 from gapless.training.fit import Fitted, fit, kind_of
 from gapless.training.importance import Importance, permutation_importance
+from gapless.training.making import make_bundle
 from gapless.training.metrics import Metric, check_metrics
 from gapless.training.split import Rows, Split, split_by_time
 from gapless.training.training_set import Manifest, TrainingSet
@@ -60,17 +56,6 @@ class Trained:
     bundle_hash: str
 
 
-@dataclass(frozen=True, eq=False)
-class _Scoring:
-    """A fitted estimator made ready to answer."""
-
-    scorer: Scorer
-    files: Mapping[str, bytes]
-    takes_missing: bool
-    smallest_batch: int
-    certificate: Certificate | None
-
-
 def train(
     model: Model,
     data: TrainingSet,
@@ -91,89 +76,36 @@ def train(
     split = split_by_time(model, data.table, until_us)
     what = f"the estimator of model {model.name!r}"
     fitted = fit(model.estimator, split.learn.features, split.learn.truth, kind=kind, seed=around.seed, what=what)
-    scoring = _scoring(model, fitted, split.evaluate, runtime)
-    evaluation = _evaluated(model, split.evaluate, scoring.scorer, metrics, around.seed)
+    with tempfile.TemporaryDirectory(prefix="gapless-bundle-") as folder:
+        made = make_bundle(
+            Path(folder) / "bundle",
+            model,
+            fitted,
+            split.evaluate.features,
+            runtime=runtime,
+            data_hash=data.manifest.content_hash,
+            code=around.code,
+            environment=around.environment,
+            created_us=around.started_us,
+        )
+        bundle = made.files()
+    evaluation = _evaluated(model, split.evaluate, made.scorer, metrics, around.seed)
     importance = permutation_importance(
-        lambda rows: scoring.scorer.score(rows).main,
+        lambda rows: made.scorer.score(rows).main,
         split.evaluate.features,
         split.evaluate.truth,
         model.vector,
         metrics[0],
         seed=around.seed,
     )
-    manifest = _bundle_manifest(model, data.manifest, fitted, scoring, around)
-    bundle, bundle_hash = bundle_files(manifest, scoring.files)
-    files = {f"bundle/{name}": content for name, content in bundle.items()} | _reports(data, evaluation, importance)
-    run = _run(model, data.manifest, split, fitted, evaluation, bundle_hash, around)
-    return Trained(run, files, evaluation, importance, scoring.certificate, split, bundle_hash)
-
-
-def _scoring(model: Model, fitted: Fitted, held_out: Rows, runtime: GraphRuntime) -> _Scoring:
-    reference = answer(fitted.estimator, fitted.kind)
-    expressions = as_json({name: to_json(e) for name, e in model.on_demand_expressions.items()})
-    if model.runtime == "python":
-        return _scoring_python(fitted, held_out, len(model.vector), expressions)
-    onnx = to_onnx(fitted.estimator, width=len(model.vector), kind=fitted.kind)
-    certificate = certify(
-        onnx, kind=fitted.kind, reference=reference, runtime=runtime, held_out=held_out.features, names=model.vector
-    ).require()
-    fewest = smallest_batch(onnx)
-    scorer = runtime.scorer(onnx, takes_missing=certificate.takes_missing, smallest_batch=fewest)
-    files = {
-        "model.onnx": onnx,
-        "expressions.json": expressions,
-        "golden.json": _golden(scorer, held_out),
-        "certificate.json": as_json(certificate.to_dict()),
-    }
-    return _Scoring(scorer, files, certificate.takes_missing, fewest, certificate)
-
-
-def _scoring_python(fitted: Fitted, held_out: Rows, width: int, expressions: bytes) -> _Scoring:
-    missing = _takes_missing(fitted, held_out)
-    scorer = EstimatorScorer(fitted.estimator, kind=fitted.kind, width=width, takes_missing=missing)
-    files = {
-        "estimator.pkl": dump(fitted.estimator),
-        "expressions.json": expressions,
-        "golden.json": _golden(scorer, held_out),
-    }
-    return _Scoring(scorer, files, missing, 1, None)
-
-
-def _takes_missing(fitted: Fitted, held_out: Rows) -> bool:
-    try:
-        answer(fitted.estimator, fitted.kind)(np.full((2, held_out.features.shape[1]), np.nan, np.float32))
-    except ValueError:  # scikit-learn's word for "Input contains NaN"
-        return False
-    return True
-
-
-def _golden(scorer: Scorer, held_out: Rows) -> bytes:
-    rows = choose_rows(held_out.features)
-    return as_json(Golden(rows, scorer.score(rows)).to_dict())
+    run = _run(model, data.manifest, split, fitted, evaluation, made.bundle.hash, around)
+    files = bundle | _reports(data, evaluation, importance)
+    return Trained(run, files, evaluation, importance, made.certificate, split, made.bundle.hash)
 
 
 def _evaluated(model: Model, rows: Rows, scorer: Scorer, metrics: Sequence[Metric], seed: int) -> Evaluation:
     slices = {name: rows.table.column(name).to_pylist() for name in model.slices}
     return evaluate(rows.truth, scorer.score(rows.features).main, rows.at_us, metrics, slices=slices, seed=seed)
-
-
-def _bundle_manifest(
-    model: Model, data: Manifest, fitted: Fitted, scoring: _Scoring, around: Circumstances
-) -> BundleManifest:
-    return BundleManifest(
-        model=model.name,
-        kind=fitted.kind,
-        features=tuple(FeatureField(name, model.outputs[name].value) for name in model.vector),
-        runtime=model.runtime,
-        takes_missing=scoring.takes_missing,
-        smallest_batch=scoring.smallest_batch,
-        definition_hash=model.definition_hash,
-        features_hash=model.features_hash,
-        data_hash=data.content_hash,
-        code=around.code,
-        environment=dict(around.environment),
-        created_us=around.started_us,
-    )
 
 
 def _reports(data: TrainingSet, evaluation: Evaluation, importance: Sequence[Importance]) -> dict[str, bytes]:

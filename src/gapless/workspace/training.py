@@ -14,8 +14,8 @@ from gapless.product import Model
 from gapless.training.evaluate import Estimate, Evaluation
 from gapless.training.job import Circumstances, Trained
 from gapless.training.job import train as train_model
+from gapless.training.provenance import code_version, environment
 from gapless.training.training_set import TrainingSet
-from gapless.workspace.around import code_version, environment
 
 if TYPE_CHECKING:
     from gapless.workspace.workspace import Workspace
