@@ -14,7 +14,10 @@ _HOMES = {
     "KillAtCall": "faults",
     "OFFLINE_STORE_CHECKS": "offline",
     "RecordedSync": "faults",
+    "TRACKER_CHECKS": "tracker",
     "check_offline_store": "offline",
+    "check_scorer": "scorer",
+    "check_tracker": "tracker",
     "cut_power": "faults",
 }
 
