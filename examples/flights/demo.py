@@ -7,12 +7,16 @@ FOLDER holds gapless.toml and product.py; by default it is this file's. Started 
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+# Threads of scikit-learn that wait do so asleep: on a busy machine spinning ones cost five times the training.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import data
 import numpy as np
@@ -108,7 +112,7 @@ def train(workspace: gl.Workspace, steps: Steps) -> str:
 
 def predict(workspace: gl.Workspace, version: str, steps: Steps) -> pa.Table:
     """A prediction for every flight of November and December."""
-    out = workspace.settings.home / "predictions"
+    out = workspace.settings.home / "scored" / MODEL
     with steps("predict Nov-Dec") as step:
         report = workspace.predict(MODEL, out, from_us=ASK_FROM, version=version, progress=step.progress)
         step.told = f"{report.rows:,} requests, {report.rows_repeated:,} there already"
@@ -155,12 +159,13 @@ def probabilities(predictions: pa.Table, ids: pa.ChunkedArray) -> np.ndarray:
 
 
 def results(out: Console, rows: Iterator[tuple[str, str, Any, Any]]) -> None:
-    drawn = Table(box=None, pad_edge=False, title="\nlate by more than 15 minutes?", title_justify="left")
+    drawn = Table(box=None, pad_edge=False, title="late by more than 15 minutes?", title_justify="left")
     for name in ("month", "answered by", "flights", "ROC AUC", "log loss", "Brier"):
         drawn.add_column(name, justify="left" if name in ("month", "answered by") else "right")
     for month, who, late, answer in rows:
         scores = (roc_auc_score(late, answer), log_loss(late, answer), brier_score_loss(late, answer))
         drawn.add_row(month, who, f"{len(late):,}", *(f"{score:.4f}" for score in scores))
+    out.print()
     out.print(drawn)
     out.print()
     for who, tale in TALE.items():
