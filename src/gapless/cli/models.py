@@ -58,14 +58,35 @@ def _list(versions: list[Any], as_json: bool) -> None:
 
 def _show(document: dict[str, Any], as_json: bool) -> None:
     def render(out: Any) -> None:
-        for title, part in document.items():
-            if isinstance(part, dict) and part:
+        for title in ("model", "version", "registered", "run", "bundle"):
+            out.print(f"{title.ljust(10)}  {document[title]}", markup=False)
+        _evaluation(out, document["evaluation"] or {})
+        importance = [[one["feature"], one["loss"], one["spread"]] for one in (document["importance"] or [])[:10]]
+        table(out, ["feature", "loss without it", "spread"], importance, title="\nimportance, by shuffling")
+        for title in ("certificate", "lineage", "training set", "params", "environment"):
+            if document[title]:
                 out.print(f"\n[bold]{title}[/bold]")
-                facts(out, {name: _short(value) for name, value in part.items()})
-            elif not isinstance(part, dict):
-                out.print(f"{title}  {_short(part)}", markup=False)
+                facts(out, {name: _short(value) for name, value in document[title].items()})
+        out.print(f"\nfeatures  {_short(document['features'])}", markup=False)
 
     emit(document, render, as_json=as_json)
+
+
+def _evaluation(out: Any, evaluation: dict[str, Any]) -> None:
+    if not evaluation:
+        return
+    names = list(evaluation["metrics"])
+    rows = [[name, e["value"], e["low"], e["high"]] for name, e in evaluation["metrics"].items()]
+    title = f"\nevaluated on {evaluation['rows']:,} requests, base rate {evaluation['base_rate']:.4f}"
+    table(out, ["metric", "value", "low", "high"], rows, title=title)
+    table(out, ["month", "rows", *names], [_part(part, names) for part in evaluation["months"]])
+    for column, parts in evaluation["slices"].items():
+        table(out, [column, "rows", *names], [_part(part, names) for part in parts[:8]])
+
+
+def _part(part: dict[str, Any], names: list[str]) -> list[Any]:
+    name = f"{part['name']} (few)" if part["small"] else part["name"]
+    return [name, part["rows"], *(part["metrics"][metric]["value"] for metric in names)]
 
 
 def _short(value: Any) -> Any:

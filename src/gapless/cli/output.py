@@ -64,7 +64,9 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() else f"{value:.4f}" if abs(value) >= 0.001 else f"{value:.2g}"
+    return str(value)
 
 
 @contextmanager
