@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 import gapless as gl
+from gapless.adapters.delta import DeltaStore
 from gapless.expr import compile_row
 from gapless.ingest import IngestReport
 from tests.examples.load import module
@@ -188,6 +189,20 @@ def test_labels_mature_and_are_corrected(delivered: Delivered, day: int) -> None
     assert found == [delivered.shop.label(order, known_by=moment) for order in orders]
     assert made.manifest.counts == Counter(maturity for maturity, _ in found)
     assert len(set(found)) > 2
+
+
+def test_trained_and_scored_from_dirty_data(delivered: Delivered) -> None:
+    """Amounts beyond float32, missing values, orders of 1969 and 2090: all are learned from and answered."""
+    workspace, orders = delivered.workspace, delivered.shop.orders
+    trained = workspace.train("will_return", until_us=us(datetime(2024, 3, 25, tzinfo=UTC)))
+    assert trained.version == "1"
+    out = workspace.settings.folder / "scored" / "will_return"
+    for repeated in (0, len(orders)):
+        report = workspace.predict("will_return", out, from_us=us(datetime(1960, 1, 1, tzinfo=UTC)))
+        assert (report.rows, report.rows_repeated) == (len(orders), repeated)
+    table = DeltaStore(out.parent).read(out.name).read_all()
+    assert table["request_id"].to_pylist() == [order["order_id"] for order in orders]
+    assert all(0 < probability < 1 for probability in table["probability"].to_pylist())
 
 
 def test_known_by_is_time_travel(delivered: Delivered) -> None:
