@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -20,10 +20,8 @@ from gapless.product import Model
 from gapless.product.hashing import definition_hash
 from gapless.serving import Pins, PredictReport, Version, pinned, run_identity
 from gapless.serving import predict as predict_rows
+from gapless.workspace.parts import Parts
 from gapless.workspace.versions import fetch_bundle
-
-if TYPE_CHECKING:
-    from gapless.workspace.workspace import Workspace
 
 __all__ = ["Predicted", "predict"]
 
@@ -47,7 +45,7 @@ class Predicted:
 
 
 def predict(
-    workspace: Workspace,
+    parts: Parts,
     record: VersionRecord,
     out: Path,
     requests: Any,
@@ -57,18 +55,18 @@ def predict(
     progress: Callable[[int], None] | None,
 ) -> Predicted:
     """See `Workspace.predict`."""
-    model = workspace.product.model(record.model)
-    bundle = fetch_bundle(workspace, record)
+    model = parts.product.model(record.model)
+    bundle = fetch_bundle(parts, record)
     _check_same_features(model, bundle.manifest.features_hash, record)
     scorer = open_scorer(bundle, OnnxRuntime(), allow_pickle=allow_pickle)
     version = Version(record.model, record.version, bundle.manifest.definition_hash, bundle.hash)
-    with _requests(workspace, model, requests, window) as (content, open_rows):
+    with _requests(parts, model, requests, window) as (content, open_rows):
         run = run_identity(f"{content} {out.resolve()}", version)
-        newest = workspace.sources(model, labels=requests is None).versions
-        limits = workspace.limits()
+        newest = parts.sources(model, labels=requests is None).versions
+        limits = parts.limits()
         fresh = Pins(newest, limits.chunk_rows(len(model.outputs)))
-        pins = pinned(workspace.home("predictions"), run, fresh)
-        sources = workspace.sources(model, labels=requests is None, versions=pins.versions)
+        pins = pinned(parts.home("predictions"), run, fresh)
+        sources = parts.sources(model, labels=requests is None, versions=pins.versions)
         store = DeltaStore(out.resolve().parent)
         report = predict_rows(
             model,
@@ -103,11 +101,11 @@ def _predicted(
 
 @contextmanager
 def _requests(
-    workspace: Workspace, model: Model, data: Any, window: tuple[int | None, int | None]
+    parts: Parts, model: Model, data: Any, window: tuple[int | None, int | None]
 ) -> Iterator[tuple[str, Callable[[StoreSources], pa.RecordBatchReader]]]:
     """(what names the requests, how to read them)."""
     if data is not None:
-        with workspace.rows(model.requests, data) as rows:
+        with parts.rows(model.requests, data) as rows:
             yield rows.content_hash, lambda sources: rows.reader()
         return
     start, end = window

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gapless.adapters.onnx import OnnxRuntime
 from gapless.clock import format_instant
@@ -16,9 +16,7 @@ from gapless.training.job import Circumstances, Trained
 from gapless.training.job import train as train_model
 from gapless.training.provenance import code_version, environment
 from gapless.training.training_set import TrainingSet
-
-if TYPE_CHECKING:
-    from gapless.workspace.workspace import Workspace
+from gapless.workspace.parts import Parts
 
 __all__ = ["TrainReport", "train"]
 
@@ -44,12 +42,12 @@ class TrainReport:
         return asdict(self)
 
 
-def train(workspace: Workspace, model: Model, data: TrainingSet, until_us: int | None) -> TrainReport:
+def train(parts: Parts, model: Model, data: TrainingSet, until_us: int | None) -> TrainReport:
     """Fits, evaluates, writes the run down, and delivers what waits."""
-    around = Circumstances(workspace.clock.now_us(), code_version(workspace.settings.folder), environment())
+    around = Circumstances(parts.clock.now_us(), code_version(parts.settings.folder), environment())
     trained = train_model(model, data, until_us=until_us, runtime=OnnxRuntime(), around=around)
-    run = workspace.outbox.put(trained.run, {**trained.files, **_charts(model, trained.evaluation)})
-    delivery = workspace.deliver()
+    run = parts.outbox.put(trained.run, {**trained.files, **_charts(model, trained.evaluation)})
+    delivery = parts.outbox.deliver_all(parts.tracker)
     return _report(model, data, trained, delivery.version_of(run.key), delivery.error)
 
 

@@ -6,29 +6,27 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gapless.bundle import Bundle, read_bundle
 from gapless.clock import format_instant
 from gapless.errors import NotFound
 from gapless.ports.tracker import BUNDLE, VersionRecord
-
-if TYPE_CHECKING:
-    from gapless.workspace.workspace import Workspace
+from gapless.workspace.parts import Parts
 
 __all__ = ["describe", "fetch_bundle"]
 
 
-def fetch_bundle(workspace: Workspace, version: VersionRecord) -> Bundle:
+def fetch_bundle(parts: Parts, version: VersionRecord) -> Bundle:
     """The version's bundle, fetched once and kept below the workspace; checked against its hashes every time.
 
     Raises: CorruptData; NotFound; Transient where it is not here yet and the tracker does not answer.
     """
     name = f"{version.model}-{version.version}-{version.tags.get('bundle_hash', version.run_key)[:16]}"
-    kept = workspace.home("bundles") / name
+    kept = parts.home("bundles") / name
     if not kept.exists():
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=kept.parent) as folder:
-            found = workspace.tracker.fetch(version, BUNDLE, Path(folder))
+            found = parts.tracker.fetch(version, BUNDLE, Path(folder))
             try:
                 found.rename(kept)
             except OSError:  # another process was first, with the same bytes
@@ -36,9 +34,9 @@ def fetch_bundle(workspace: Workspace, version: VersionRecord) -> Bundle:
     return read_bundle(kept)
 
 
-def describe(workspace: Workspace, version: VersionRecord) -> dict[str, Any]:
+def describe(parts: Parts, version: VersionRecord) -> dict[str, Any]:
     """Everything about a version as plain values."""
-    bundle = fetch_bundle(workspace, version)
+    bundle = fetch_bundle(parts, version)
     return {
         "model": version.model,
         "version": version.version,
@@ -49,17 +47,17 @@ def describe(workspace: Workspace, version: VersionRecord) -> dict[str, Any]:
         "lineage": dict(sorted(version.tags.items())),
         "params": dict(sorted(version.params.items())),
         "certificate": bundle.document("certificate") if "certificate.json" in bundle.manifest.files else None,
-        "importance": _artifact(workspace, version, "importance.json"),
-        "evaluation": _artifact(workspace, version, "evaluation.json"),
-        "training set": _artifact(workspace, version, "training_set.json"),
+        "importance": _artifact(parts, version, "importance.json"),
+        "evaluation": _artifact(parts, version, "evaluation.json"),
+        "training set": _artifact(parts, version, "training_set.json"),
         "environment": dict(bundle.manifest.environment),
         "features": list(bundle.manifest.names),
     }
 
 
-def _artifact(workspace: Workspace, version: VersionRecord, name: str) -> Any:
+def _artifact(parts: Parts, version: VersionRecord, name: str) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return json.loads(workspace.tracker.fetch(version, name, Path(folder)).read_bytes())
+            return json.loads(parts.tracker.fetch(version, name, Path(folder)).read_bytes())
         except NotFound:
             return None

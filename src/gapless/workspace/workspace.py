@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gapless.clock import Clock, SystemClock, format_instant
-from gapless.errors import NotFound
-from gapless.product import EventSource, Model, Product, load_product
-from gapless.workspace.settings import Settings, find_folder, read_settings
+from gapless.clock import format_instant
+from gapless.product import EventSource, Model
+from gapless.workspace.parts import Parts
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from gapless.features import Limits, StoreSources
-    from gapless.ingest import IngestReport, StrictRows
-    from gapless.ports.offline import OfflineStore
-    from gapless.ports.tracker import Tracker, VersionRecord
-    from gapless.training.outbox import Delivery, Outbox
+    from gapless.ingest import IngestReport
+    from gapless.ports.tracker import VersionRecord
+    from gapless.training.outbox import Delivery
     from gapless.training.training_set import TrainingSet
     from gapless.workspace.predicting import Predicted
     from gapless.workspace.training import TrainReport
@@ -48,7 +42,7 @@ class FeaturesReport:
         return asdict(self)
 
 
-class Workspace:
+class Workspace(Parts):
     """A folder with gapless.toml, and everything a product does there.
 
     Opening one reads the settings; the product, the store and the tracker load when they are first needed.
@@ -62,35 +56,6 @@ class Workspace:
         >>> Workspace.open(folder).settings.product
         'product:product'
     """
-
-    def __init__(self, settings: Settings, *, product: Product | None = None, clock: Clock | None = None) -> None:
-        self.settings = settings
-        self.clock: Clock = clock or SystemClock()
-        if product is not None:
-            self.product = product
-
-    @classmethod
-    def open(cls, folder: str | Path = ".", *, product: Product | None = None) -> Workspace:
-        """The workspace of a folder, or of the nearest one above it.
-
-        Parameters:
-            product — instead of the one that gapless.toml names: for notebooks and tests.
-
-        Raises: NotFound, SettingsError.
-        """
-        return cls(read_settings(find_folder(Path(folder))), product=product)
-
-    @cached_property
-    def product(self) -> Product:
-        """The product that gapless.toml names."""
-        return load_product(self.settings.product, self.settings.folder)
-
-    @cached_property
-    def offline(self) -> OfflineStore:
-        """The offline store."""
-        from gapless.adapters.delta import DeltaStore
-
-        return DeltaStore(self.settings.offline_path)
 
     def ingest(
         self,
@@ -161,48 +126,10 @@ class Workspace:
             versions=sources.versions,
             from_us=train_from,
             until_us=until,
-            known_by_us=self._known_by(found, sources) if known_by is None else known_by,
+            known_by_us=self.known_by(found, sources) if known_by is None else known_by,
             limits=self.limits(),
             progress=progress,
         )
-
-    def sources(self, model: Model, *, labels: bool, versions: Mapping[str, int] | None = None) -> StoreSources:
-        """The events a model reads, each table pinned at one version.
-
-        Raises: NotFound for a source that was never ingested.
-        """
-        from gapless.features import StoreSources
-
-        needed = {view.source.name: view.source for view in model.views}
-        if labels:
-            needed |= {s.name: s for s in (model.requests, model.label.source)}
-        return StoreSources(self.offline, needed, versions)
-
-    def _known_by(self, model: Model, sources: StoreSources) -> int:
-        """The last moment the requests and labels speak of; the clock is not asked, so the answer can be had again."""
-        from gapless.arrow import KNOWN_AT
-        from gapless.features import source_table
-
-        last = []
-        for source in (model.requests, model.label.source):
-            stats = self.offline.stats(source_table(source), version=sources.versions[source.name])
-            if KNOWN_AT in stats.ranges:
-                last.append(int(stats.ranges[KNOWN_AT][1]))
-        if not last:
-            raise NotFound(
-                f"model {model.name!r} has neither requests nor labels",
-                seen=f"{model.requests.name}, {model.label.source.name}: no rows",
-                next_step=f"gapless ingest {model.requests.name} FILE",
-            )
-        return max(last)
-
-    @contextmanager
-    def rows(self, source: EventSource, data: Any) -> Iterator[StrictRows]:
-        """Rows of a file or table by the rules of ingest; a bad one is an error when it is reached."""
-        from gapless.ingest import open_rows
-
-        with tempfile.TemporaryDirectory(prefix="gapless-requests-") as folder:
-            yield open_rows(source, data, Path(folder))
 
     def count_rows(self, requests: Any) -> int | None:
         """How many rows a file has, where its format says so without being read: to draw progress by."""
@@ -213,18 +140,6 @@ class Workspace:
             return int(pq.read_metadata(requests).num_rows)
         except (OSError, pa.ArrowException, TypeError):
             return None  # another format, or a fault that reading it will explain
-
-    def limits(self) -> Limits:
-        """How much computing features may hold; scratch files go below the workspace."""
-        from gapless.features import Limits
-
-        return replace(Limits(), scratch=self.home("scratch"))
-
-    def home(self, part: str) -> Path:
-        """A folder of gapless's own, made if it is not there."""
-        folder = self.settings.home / part
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
 
     def status(self) -> dict[str, Any]:
         """What the sources and the quarantine hold; metadata only, no data is read."""
@@ -252,21 +167,6 @@ class Workspace:
             "last": format_instant(times[1]) if times else None,
             "version": version,
         }
-
-    @cached_property
-    def tracker(self) -> Tracker:
-        """The tracker and registry."""
-        from gapless.adapters.mlflow import MlflowTracker
-
-        self.home("")  # an embedded database lies there
-        return MlflowTracker(self.settings.tracking_uri)
-
-    @cached_property
-    def outbox(self) -> Outbox:
-        """Runs that wait for the tracker."""
-        from gapless.training.outbox import Outbox
-
-        return Outbox(self.settings.home / "outbox")
 
     def train(
         self,

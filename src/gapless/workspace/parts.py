@@ -1,0 +1,123 @@
+"""What every command of a workspace stands on: settings in, adapters behind their ports."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from gapless.clock import Clock, SystemClock
+from gapless.errors import NotFound
+from gapless.product import EventSource, Model, Product, load_product
+from gapless.workspace.settings import Settings, find_folder, read_settings
+
+if TYPE_CHECKING:
+    from gapless.features import Limits, StoreSources
+    from gapless.ingest import StrictRows
+    from gapless.ports.offline import OfflineStore
+    from gapless.ports.tracker import Tracker
+    from gapless.training.outbox import Outbox
+
+__all__ = ["Parts"]
+
+
+class Parts:
+    """The product, the store, the tracker and the outbox of one folder; each loads when it is first needed."""
+
+    def __init__(self, settings: Settings, *, product: Product | None = None, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        if product is not None:
+            self.product = product
+
+    @classmethod
+    def open(cls, folder: str | Path = ".", *, product: Product | None = None) -> Self:
+        """The workspace of a folder, or of the nearest one above it.
+
+        Parameters:
+            product — instead of the one that gapless.toml names: for notebooks and tests.
+
+        Raises: NotFound, SettingsError.
+        """
+        return cls(read_settings(find_folder(Path(folder))), product=product)
+
+    @cached_property
+    def product(self) -> Product:
+        """The product that gapless.toml names."""
+        return load_product(self.settings.product, self.settings.folder)
+
+    @cached_property
+    def offline(self) -> OfflineStore:
+        """The offline store."""
+        from gapless.adapters.delta import DeltaStore
+
+        return DeltaStore(self.settings.offline_path)
+
+    def sources(self, model: Model, *, labels: bool, versions: Mapping[str, int] | None = None) -> StoreSources:
+        """The events a model reads, each table pinned at one version.
+
+        Raises: NotFound for a source that was never ingested.
+        """
+        from gapless.features import StoreSources
+
+        needed = {view.source.name: view.source for view in model.views}
+        if labels:
+            needed |= {s.name: s for s in (model.requests, model.label.source)}
+        return StoreSources(self.offline, needed, versions)
+
+    def known_by(self, model: Model, sources: StoreSources) -> int:
+        """The last moment the requests and labels speak of; the clock is not asked, so the answer can be had again."""
+        from gapless.arrow import KNOWN_AT
+        from gapless.features import source_table
+
+        last = []
+        for source in (model.requests, model.label.source):
+            stats = self.offline.stats(source_table(source), version=sources.versions[source.name])
+            if KNOWN_AT in stats.ranges:
+                last.append(int(stats.ranges[KNOWN_AT][1]))
+        if not last:
+            raise NotFound(
+                f"model {model.name!r} has neither requests nor labels",
+                seen=f"{model.requests.name}, {model.label.source.name}: no rows",
+                next_step=f"gapless ingest {model.requests.name} FILE",
+            )
+        return max(last)
+
+    @contextmanager
+    def rows(self, source: EventSource, data: Any) -> Iterator[StrictRows]:
+        """Rows of a file or table by the rules of ingest; a bad one is an error when it is reached."""
+        from gapless.ingest import open_rows
+
+        with tempfile.TemporaryDirectory(prefix="gapless-requests-") as folder:
+            yield open_rows(source, data, Path(folder))
+
+    def limits(self) -> Limits:
+        """How much computing features may hold; scratch files go below the workspace."""
+        from gapless.features import Limits
+
+        return replace(Limits(), scratch=self.home("scratch"))
+
+    def home(self, part: str) -> Path:
+        """A folder of gapless's own, made if it is not there."""
+        folder = self.settings.home / part
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @cached_property
+    def tracker(self) -> Tracker:
+        """The tracker and registry."""
+        from gapless.adapters.mlflow import MlflowTracker
+
+        self.home("")  # an embedded database lies there
+        return MlflowTracker(self.settings.tracking_uri)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Runs that wait for the tracker."""
+        from gapless.training.outbox import Outbox
+
+        return Outbox(self.settings.home / "outbox")
