@@ -41,7 +41,9 @@ def test_calibration_error_by_hand():
 
 
 def test_not_defined_is_none_and_the_rest_goes_on():
-    made = evaluate([0.0] * 50, np.linspace(0, 1, 50), np.arange(50) * DAY, check_metrics(["roc_auc", "brier"], "classification"))
+    made = evaluate(
+        [0.0] * 50, np.linspace(0, 1, 50), np.arange(50) * DAY, check_metrics(["roc_auc", "brier"], "classification")
+    )
     assert made.metrics["roc_auc"].value is None
     assert made.metrics["brier"].low < made.metrics["brier"].value < made.metrics["brier"].high
 

@@ -37,7 +37,10 @@ def reference(at, request, rows, known_by):
     seen = [
         (when + DELAY, i, y > 0)
         for i, (name, y, when) in enumerate(rows)
-        if name == request and y is not None and at <= when <= at + GIVE_UP and when + DELAY <= min(known_by, at + GIVE_UP)
+        if name == request
+        and y is not None
+        and at <= when <= at + GIVE_UP
+        and when + DELAY <= min(known_by, at + GIVE_UP)
     ]
     if seen:
         known, _, value = max(seen)
@@ -50,7 +53,8 @@ def test_equals_the_slow_definition(seed):
     draw = random.Random(seed)
     asks = [START + draw.randrange(4 * DAY) for _ in range(30)]
     rows = [
-        (f"r{draw.randrange(35)}", draw.choice([1.0, 0.0, None]), START + draw.randrange(-DAY, 7 * DAY)) for _ in range(80)
+        (f"r{draw.randrange(35)}", draw.choice([1.0, 0.0, None]), START + draw.randrange(-DAY, 7 * DAY))
+        for _ in range(80)
     ]
     known_by = START + draw.randrange(8 * DAY)
     expected = [reference(at, f"r{i}", rows, known_by) for i, at in enumerate(asks)]
