@@ -17,7 +17,7 @@ GaplessError
 ├── RemoteError                 a server elsewhere
 │   ├── Transient               (ConnectionError) trying again may help
 │   └── Refused                 (PermissionError) trying again will not help
-└── BugError                    (AssertionError)  gapless broke its own invariant: please report
+└── BugError                    (AssertionError)  an invariant does not hold: please report
 
 Each is built from fields (what, the value seen, what is allowed, the next step, the author's file and line),
 and the message is made from them in one place.
@@ -252,4 +252,4 @@ class Refused(RemoteError, PermissionError):
 
 
 class BugError(GaplessError, AssertionError):
-    """gapless broke its own invariant: please report."""
+    """an invariant does not hold: please report."""

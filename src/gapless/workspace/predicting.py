@@ -65,7 +65,7 @@ def predict(
         newest = parts.sources(model, labels=requests is None).versions
         limits = parts.limits()
         fresh = Pins(newest, limits.chunk_rows(len(model.outputs)))
-        pins = pinned(parts.home("predictions"), run, fresh)
+        pins = pinned(parts.home("runs"), run, fresh)
         sources = parts.sources(model, labels=requests is None, versions=pins.versions)
         store = DeltaStore(out.resolve().parent)
         report = predict_rows(
