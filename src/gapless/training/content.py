@@ -46,11 +46,12 @@ class ContentHash:
         """Adds the rows of a batch."""
         self._schema |= {field.name: str(field.type) for field in batch.schema}
         self._rows += batch.num_rows
-        for lane in range(_LANES):
-            rows = np.zeros(batch.num_rows, np.uint64)
-            for field in batch.schema:
-                rows += _mixed(_bits(batch.column(field.name)) ^ _seed(field.name, lane))
-            self._sums[lane] += _mixed(rows).sum(dtype=np.uint64)
+        rows = np.zeros((_LANES, batch.num_rows), np.uint64)
+        for field in batch.schema:
+            bits = _bits(batch.column(field.name))
+            for lane in range(_LANES):
+                rows[lane] += _mixed(bits ^ _seed(field.name, lane))
+        self._sums += _mixed(rows).sum(axis=1, dtype=np.uint64)
 
     def hexdigest(self) -> str:
         """The hash of all rows so far, 64 hex digits."""
