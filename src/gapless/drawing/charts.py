@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from html import escape
 
 __all__ = ["calibration_chart", "metric_chart"]
 
 _WIDTH, _HEIGHT = 480, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 36, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 24, 36, 44
+_LABELS = 6  # of seven characters each, side by side
 _INK, _FAINT, _LINE = "#222", "#ccc", "#1f6feb"
 
 
@@ -32,7 +34,7 @@ class _Frame:
             left, y = self.place(self._x[0], tick)
             right, _ = self.place(self._x[1], tick)
             yield f'<line x1="{left}" y1="{y}" x2="{right}" y2="{y}" stroke="{_FAINT}"/>'
-            yield _text(left - 6, y + 4, f"{tick:.3g}", anchor="end")
+            yield _text(left - 6, y + 4, f"{tick:.6g}", anchor="end")
 
 
 def calibration_chart(points: Sequence[tuple[float, float, int]], *, title: str) -> str:
@@ -45,9 +47,10 @@ def calibration_chart(points: Sequence[tuple[float, float, int]], *, title: str)
         >>> calibration_chart([(0.1, 0.12, 500)], title="a < b")[:33]
         '<svg xmlns="http://www.w3.org/200'
     """
-    top = max([0.1, *(max(score, truth) for score, truth, _ in points)]) * 1.05
+    ticks = _ticks(0, max([0.1, *(max(score, truth) for score, truth, _ in points)]))
+    top = ticks[-1]
     frame = _Frame((0, top), (0, top))
-    parts = [*frame.grid([top * i / 4 for i in range(5)])]
+    parts = [*frame.grid(ticks)]
     (x1, y1), (x2, y2) = frame.place(0, 0), frame.place(top, top)
     parts.append(f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="{_INK}" stroke-dasharray="4 4"/>')
     parts.append(_path([frame.place(score, truth) for score, truth, _ in points]))
@@ -55,9 +58,9 @@ def calibration_chart(points: Sequence[tuple[float, float, int]], *, title: str)
         x, y = frame.place(score, truth)
         note = escape(f"{rows} rows: said {score:.3f}, was {truth:.3f}")
         parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{_LINE}"><title>{note}</title></circle>')
-    for i in range(5):
-        x, y = frame.place(top * i / 4, 0)
-        parts.append(_text(x, y + 18, f"{top * i / 4:.3g}"))
+    for tick in ticks:
+        x, y = frame.place(tick, 0)
+        parts.append(_text(x, y + 18, f"{tick:.6g}"))
     parts.append(_text(_WIDTH / 2, _HEIGHT - 6, "mean predicted probability"))
     return _svg(title, parts, upright="share that was true")
 
@@ -69,12 +72,11 @@ def metric_chart(points: Sequence[tuple[str, float]], *, title: str, metric: str
         points — (label, value) of each period.
     """
     values = [value for _, value in points] or [0.0]
-    margin = (max(values) - min(values)) * 0.15 or 0.01
-    low, high = min(values) - margin, max(values) + margin
-    frame = _Frame((-0.5, max(len(points) - 0.5, 0.5)), (low, high))
-    parts = [*frame.grid([low + (high - low) * i / 4 for i in range(5)])]
+    ticks = _ticks(min(values), max(values))
+    frame = _Frame((-0.5, max(len(points) - 0.5, 0.5)), (ticks[0], ticks[-1]))
+    parts = [*frame.grid(ticks)]
     parts.append(_path([frame.place(i, value) for i, (_, value) in enumerate(points)]))
-    every = max(1, len(points) // 8)
+    every = math.ceil(len(points) / _LABELS) or 1
     for i, (label, value) in enumerate(points):
         x, y = frame.place(i, value)
         note = escape(f"{label}: {value:.4f}")
@@ -82,6 +84,20 @@ def metric_chart(points: Sequence[tuple[str, float]], *, title: str, metric: str
         if i % every == 0:
             parts.append(_text(x, _HEIGHT - _BOTTOM + 18, label))
     return _svg(title, parts, upright=metric)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Four to eight round values that enclose [low, high].
+
+    Examples:
+        >>> _ticks(0, 0.65), _ticks(0.696, 0.74)
+        ([0.0, 0.2, 0.4, 0.6, 0.8], [0.69, 0.7, 0.71, 0.72, 0.73, 0.74])
+    """
+    rough = (high - low) / 4 or max(abs(high), 1.0) / 100
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * unit for factor in (1, 2, 5, 10) if factor * unit >= rough * 0.8)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(place * step, 12) for place in range(first, max(last, first + 1) + 1)]
 
 
 def _share(value: float, ends: tuple[float, float]) -> float:
