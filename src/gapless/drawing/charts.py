@@ -93,7 +93,10 @@ def _ticks(low: float, high: float) -> list[float]:
         >>> _ticks(0, 0.65), _ticks(0.696, 0.74)
         ([0.0, 0.2, 0.4, 0.6, 0.8], [0.69, 0.7, 0.71, 0.72, 0.73, 0.74])
     """
-    rough = (high - low) / 4 or max(abs(high), 1.0) / 100
+    size = max(abs(low), abs(high), 1e-3)
+    rough = (high - low) / 4
+    if rough < size * 1e-6:  # the same value, as far as a picture can show
+        rough = size / 100
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * unit for factor in (1, 2, 5, 10) if factor * unit >= rough * 0.8)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
