@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, settings
 
 # Read once, before any test imports mlflow: no test speaks to a server elsewhere.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Likewise before scikit-learn: its threads would spin against those of the other test process.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _SHARED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 

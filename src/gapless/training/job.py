@@ -75,7 +75,10 @@ def train(
     metrics = check_metrics(model.metrics, kind)
     split = split_by_time(model, data.table, until_us)
     what = f"the estimator of model {model.name!r}"
-    fitted = fit(model.estimator, split.learn.features, split.learn.truth, kind=kind, seed=around.seed, what=what)
+    learn = split.learn
+    fitted = fit(
+        model.estimator, learn.features, learn.truth, kind=kind, names=model.vector, seed=around.seed, what=what
+    )
     with tempfile.TemporaryDirectory(prefix="gapless-bundle-") as folder:
         made = make_bundle(
             Path(folder) / "bundle",
