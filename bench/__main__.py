@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from importlib import import_module
+from pathlib import Path
 
-from bench.measure import Options
+from bench.measure import CACHE, Options
 from bench.report import machine, table
 
 BENCHES = {
@@ -36,7 +38,10 @@ def main() -> int:
     args = parser.parse_args()
     only = frozenset(filter(None, args.only.split(",")))
     before = machine()
-    found = import_module(f"bench.{args.name}").run(Options(scale=args.scale, repeat=args.repeat, only=only))
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="run-") as scratch:
+        options = Options(Path(scratch), scale=args.scale, repeat=args.repeat, only=only)
+        found = import_module(f"bench.{args.name}").run(options)
     document = {"bench": args.name, "machine": before, **found.to_dict()}
     print(json.dumps(document, indent=1) if args.json else table(document))
     return 0

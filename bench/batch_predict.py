@@ -24,14 +24,16 @@ def run(options: Options) -> Findings:
     rows = options.rows(1_000_000)
     folder = _data(rows)
     found = Findings(figures={"rows": rows})
-    ours = runs(_contender("gapless", "bench.ours.batch_predict", folder), options.repeat)
+    ours = runs(_contender("gapless", "bench.ours.batch_predict", folder, options), options.repeat)
     found.record("gapless", ours)
     found.figures["gapless_rows_per_s"] = rows / ours.wall_s
     for name, (module, more) in RIVALS.items():
         if options.wants(name):
-            theirs = runs(_contender(name, f"bench.rivals.{module}", folder, **more), options.repeat)
+            theirs = runs(_contender(name, f"bench.rivals.{module}", folder, options, **more), options.repeat)
             found.record(name, theirs)
-            found.figures[f"{name}_different_values"] = differences(_sample("gapless"), _sample(name))["different"]
+            found.figures[f"{name}_different_values"] = differences(
+                _sample("gapless", options), _sample(name, options)
+            )["different"]
             found.ratios[name] = theirs.wall_s / ours.wall_s
     if "onnxruntime" in found.ratios:
         found.at_least("speed_of_raw_onnxruntime", GOAL_RATIO, found.ratios["onnxruntime"])
@@ -47,16 +49,16 @@ def _data(rows: int) -> Path:
     return folder
 
 
-def _contender(name: str, module: str, folder: Path, **more: Any) -> Contender:
+def _contender(name: str, module: str, folder: Path, options: Options, **more: Any) -> Contender:
     paths = {
         "rows": str(folder / "rows.parquet"),
         "model": str(folder / "model.onnx"),
         "pickle": str(folder / "model.pickle"),
-        "out": str(CACHE / f"batch_{name}"),
-        "sample": str(_sample(name)),
+        "out": str(options.scratch / f"{name}_out"),
+        "sample": str(_sample(name, options)),
     }
     return Contender(name, module, sys.executable, {**paths, **more})
 
 
-def _sample(name: str) -> Path:
-    return CACHE / f"batch_{name}_sample.parquet"
+def _sample(name: str, options: Options) -> Path:
+    return options.scratch / f"{name}.parquet"

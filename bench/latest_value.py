@@ -7,7 +7,7 @@ import sys
 from bench.compare import differences
 from bench.data import at
 from bench.environments import python_of
-from bench.measure import CACHE, Contender, Options, runs
+from bench.measure import Contender, Options, runs
 from bench.report import Findings
 
 GOAL_RATIO = 3.0
@@ -19,7 +19,7 @@ def run(options: Options) -> Findings:
     found = Findings(figures={"events": events, "requests": requests, "keys": keys})
 
     def contender(name: str, module: str, python: str) -> Contender:
-        sample = CACHE / f"latest_{name}.parquet"
+        sample = options.scratch / f"{name}.parquet"
         paths = {"events": folder / "events.parquet", "requests": folder / "requests.parquet", "sample": sample}
         return Contender(name, module, python, {key: str(path) for key, path in paths.items()})
 
@@ -29,7 +29,7 @@ def run(options: Options) -> Findings:
         python = python_of("duckdb") if name == "duckdb" else sys.executable
         theirs = runs(contender(name, f"bench.rivals.latest_{name}", python), options.repeat)
         found.record(name, theirs)
-        counted = differences(CACHE / "latest_gapless.parquet", CACHE / f"latest_{name}.parquet")
+        counted = differences(options.scratch / "gapless.parquet", options.scratch / f"{name}.parquet")
         found.figures[f"{name}_different_values"] = counted["different"]
         found.ratios[name] = theirs.wall_s / ours.wall_s
         found.at_least(f"times_faster_than_{name}", GOAL_RATIO, found.ratios[name])

@@ -22,8 +22,15 @@ MANY_SECONDS = 40.0
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line said. `scale` multiplies numbers of rows; `only` names contenders, empty: all of them."""
+    """What the command line said.
 
+    Parameters:
+        scratch — a folder of this run alone, for what contenders write.
+        scale — multiplies numbers of rows.
+        only — names of contenders; empty: all of them.
+    """
+
+    scratch: Path
     scale: float = 1.0
     repeat: int = 3
     only: frozenset[str] = frozenset()

@@ -12,7 +12,7 @@ from typing import Any
 from bench.compare import differences
 from bench.data import at
 from bench.environments import python_of
-from bench.measure import CACHE, Contender, Options, Run, runs
+from bench.measure import Contender, Options, Run, runs
 from bench.report import Findings
 
 HOUR_US = 3_600_000_000
@@ -41,11 +41,11 @@ def run(options: Options) -> Findings:
 
 
 def _ours(found: Findings, folder: Path, options: Options) -> Run:
-    ours = runs(_contender("gapless", "bench.ours.training_set", folder), options.repeat)
+    ours = runs(_contender("gapless", "bench.ours.training_set", folder, options), options.repeat)
     found.record("gapless", ours)
     found.figures["in_and_out_mb"] = ours.result["in_and_out_mb"]
     for part in ("kernel", "sort"):
-        alone = runs(_contender(part, "bench.ours.kernel", folder, part=part), options.repeat)
+        alone = runs(_contender(part, "bench.ours.kernel", folder, options, part=part), options.repeat)
         found.record(f"{part}_alone", alone)
     found.at_most("peak_over_in_and_out", GOAL_MEMORY, (ours.peak_mb or 0.0) / ours.result["in_and_out_mb"])
     return ours
@@ -68,7 +68,9 @@ def _against_pandas(found: Findings, options: Options) -> None:
     """At a fiftieth of the size, where its time is still bearable, and gapless at that size too."""
     events, requests, keys = options.rows(100_000), options.rows(20_000), options.rows(2_000)
     folder = at(events=events, requests=requests, keys=keys)
-    ours = runs(_contender("gapless_small", "bench.ours.training_set", folder, sample="gapless"), options.repeat)
+    ours = runs(
+        _contender("gapless_small", "bench.ours.training_set", folder, options, sample="gapless"), options.repeat
+    )
     found.record("gapless_small", ours)
     theirs = _rival(found, folder, options, "pandas_small", "training_pandas", sys.executable)
     found.ratios["pandas"] = theirs.wall_s / ours.wall_s
@@ -79,27 +81,29 @@ def _growth(found: Findings, options: Options) -> None:
     requests, keys = options.rows(1_000_000), options.rows(100_000)
     for millions in (1, 20):
         folder = at(events=options.rows(millions * 1_000_000), requests=requests, keys=keys)
-        one = runs(_contender(f"{millions}m", "bench.ours.training_set", folder), min(options.repeat, 2))
+        one = runs(_contender(f"{millions}m", "bench.ours.training_set", folder, options), min(options.repeat, 2))
         found.record(f"gapless_{millions}m_events", one)
 
 
 def _rival(found: Findings, folder: Path, options: Options, name: str, module: str, python: str, **more: Any) -> Run:
-    theirs = runs(_contender(name, f"bench.rivals.{module}", folder, python, **more), options.repeat)
+    theirs = runs(_contender(name, f"bench.rivals.{module}", folder, options, python, **more), options.repeat)
     found.record(name, theirs)
-    found.figures[f"{name}_different_values"] = differences(_sample("gapless"), _sample(name))["different"]
+    found.figures[f"{name}_different_values"] = differences(_sample("gapless", options), _sample(name, options))[
+        "different"
+    ]
     return theirs
 
 
 def _contender(
-    name: str, module: str, folder: Path, python: str = sys.executable, sample: str = "", **more: Any
+    name: str, module: str, folder: Path, options: Options, python: str = sys.executable, sample: str = "", **more: Any
 ) -> Contender:
     paths = {
         "events": str(folder / "events.parquet"),
         "requests": str(folder / "requests.parquet"),
-        "sample": str(_sample(sample or name)),
+        "sample": str(_sample(sample or name, options)),
     }
     return Contender(name, module, python, {**paths, "windows": WINDOWS, "sample_every": SAMPLE_EVERY, **more})
 
 
-def _sample(name: str) -> Path:
-    return CACHE / f"training_{name}.parquet"
+def _sample(name: str, options: Options) -> Path:
+    return options.scratch / f"{name}.parquet"
