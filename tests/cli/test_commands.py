@@ -72,6 +72,9 @@ def test_features_of_a_file_of_requests(ingested, tmp_path, capsys):
     words = ["--requests", str(ingested / "checkouts.parquet"), "--out", str(out), "--workspace", str(ingested)]
     document = answer(capsys, "features", "will_return", *words)
     table = pq.read_table(out)
+    manifest = json.loads((tmp_path / "features.parquet.manifest.json").read_text())
+    assert manifest == document
+    assert document["sources"] == {"orders": 0}
     assert document["rows"] == table.num_rows == 1_500
     assert table.column_names[4:] == ["basket__amount", "basket__over", "spend__n_1d", "spend__n_7d", "spend__usual_7d"]
     assert table.column("checkout_id").to_pylist() == [f"k{i}" for i in range(1_500)]

@@ -27,7 +27,7 @@ def command(model: str, requests: Path, out: Path, folder: str, as_json: bool) -
 
     workspace = Workspace.open(Path(folder))
     with progress(f"features of {model}", total=workspace.count_rows(requests), quiet=as_json) as step:
-        report = workspace.features(model, requests, out, progress=step)
+        report = workspace.features(model, requests, out, progress=step.done)
 
     def render(console: Any) -> None:
         facts(
@@ -37,6 +37,7 @@ def command(model: str, requests: Path, out: Path, folder: str, as_json: bool) -
                 "features": len(report.features),
                 "written to": report.out,
                 "features hash": report.features_hash[:16],
+                "content hash": report.content_hash[:16],
             },
         )
 

@@ -32,7 +32,7 @@ def command(source: str, files: tuple[str, ...], kind: str | None, folder: str, 
     for file in files:
         data: Any = sys.stdin.buffer if file == "-" else Path(file)
         with progress(f"ingest {Path(file).name}", total=None, quiet=as_json) as step:
-            reports.append((file, workspace.ingest(source, data, format=kind, progress=step)))
+            reports.append((file, workspace.ingest(source, data, format=kind, progress=step.done)))
     documents = [{"file": file, **report.to_dict()} for file, report in reports]
 
     def render(out: Any) -> None:

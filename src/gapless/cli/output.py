@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "emit", "facts", "json_option", "progress", "table", "workspace_option"]
+__all__ = ["Step", "console", "emit", "facts", "json_option", "progress", "table", "workspace_option"]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
 workspace_option = click.option(
@@ -69,11 +69,18 @@ def _cell(value: object) -> str:
     return str(value)
 
 
+class Step:
+    """What a progress bar is told: how much is done, or what has begun."""
+
+    def __init__(self, done: Callable[[int], None], stage: Callable[[str], None]) -> None:
+        self.done, self.stage = done, stage
+
+
 @contextmanager
-def progress(what: str, *, total: int | None, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error while the block runs; the yielded function takes the number done so far."""
+def progress(what: str, *, total: int | None, quiet: bool) -> Iterator[Step]:
+    """A bar on standard error while the block runs."""
     if quiet or not sys.stderr.isatty():
-        yield lambda done: None
+        yield Step(lambda done: None, lambda text: None)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -81,4 +88,7 @@ def progress(what: str, *, total: int | None, quiet: bool) -> Iterator[Callable[
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
+        yield Step(
+            lambda done: bar.update(task, completed=done),
+            lambda text: bar.reset(task, description=f"{what}: {text}", total=None),
+        )

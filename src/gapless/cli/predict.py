@@ -55,7 +55,7 @@ def command(
             until_us=until_us,
             version=version,
             allow_pickle=allow_pickle,
-            progress=step,
+            progress=step.done,
         )
 
     def render(console: Any) -> None:

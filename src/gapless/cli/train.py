@@ -44,14 +44,15 @@ def command(
     from gapless.workspace import Workspace
 
     workspace = Workspace.open(Path(folder))
-    with progress(f"features of {model}", total=None, quiet=as_json) as step:
+    with progress(f"train {model}", total=None, quiet=as_json) as step:
         report = workspace.train(
             model,
             from_us=from_us,
             until_us=until_us,
             evaluate_until_us=evaluate_until_us,
             known_by_us=known_by_us,
-            progress=step,
+            progress=step.done,
+            stage=step.stage,
         )
 
     def render(out: Any) -> None:

@@ -35,13 +35,21 @@ def call_author(what: str, function: Callable[..., Any], *args: Any, at: Callabl
     except Exception as error:
         raise UserCodeError(
             f"{what} raised {type(error).__name__}",
-            seen=str(error),
-            next_step="mend the line named above; the original error follows in the traceback",
+            seen=_first_line(error),
+            next_step="mend the line named above",
             where=_author_line(error) or site_of(at or function),
         ) from error
 
 
+def _first_line(error: BaseException) -> str:
+    # Libraries follow their message with a page of advice; it stays readable in the cause.
+    lines = str(error).strip().splitlines()
+    return f"{lines[0]} …" if len(lines) > 1 else "".join(lines)
+
+
 def _author_line(error: BaseException) -> Site | None:
+    if isinstance(error, SyntaxError) and error.filename:  # of the text itself: no line of it has run
+        return Site(error.filename, error.lineno or 0)
     lines = [f for f in traceback.extract_tb(error.__traceback__) if not _is_library(f.filename)]
     return Site(lines[-1].filename, lines[-1].lineno or 0) if lines else None
 

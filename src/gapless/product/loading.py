@@ -31,14 +31,16 @@ def load_product(target: str, root: Path) -> Product:
             allowed=f"module:attribute, with the module's file below {root}",
             next_step=f"create {file}, or mend `product` in gapless.toml",
         )
-    found = getattr(_execute(file, root), attribute, None)
+    module = _execute(file, root)
+    found = getattr(module, attribute, None)
     if isinstance(found, Product):
         return found
     raise SettingsError(
-        f"{file} has no product of that name",
-        seen=f"{attribute} = {found!r}",
+        f"the module declares no product named {attribute!r}",
+        seen=f"{attribute} = {found!r}" if hasattr(module, attribute) else f"no line that sets {attribute}",
         allowed="a gapless Product at the top level of the module",
         next_step=f"write {attribute} = gl.Product(…) there, or mend `product` in gapless.toml",
+        where=str(file),
     )
 
 

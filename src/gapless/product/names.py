@@ -21,7 +21,7 @@ def check_name(kind: str, name: object, *, where: Site | None = None) -> None:
     ):
         return
     raise DefinitionError(
-        f"a {kind} needs a plain name",
+        f"{'an' if kind[0] in 'aeio' else 'a'} {kind} needs a plain name",
         seen=name,
         allowed="ASCII letters, digits and single underscores, not starting with a digit or '_'",
         next_step="choose a name such as 'late_share'",

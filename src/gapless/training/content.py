@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,12 @@ class ContentHash:
             for lane in range(_LANES):
                 rows[lane] += _mixed(bits ^ _seed(field.name, lane))
         self._sums += _mixed(rows).sum(axis=1, dtype=np.uint64)
+
+    def following(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The same batches, each added as it passes."""
+        for batch in batches:
+            self.update(batch)
+            yield batch
 
     def hexdigest(self) -> str:
         """The hash of all rows so far, 64 hex digits."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +56,10 @@ class Trained:
     bundle_hash: str
 
 
+def _untold(stage: str) -> None:
+    """Nobody watches."""
+
+
 def train(
     model: Model,
     data: TrainingSet,
@@ -63,10 +67,14 @@ def train(
     until_us: int | None,
     runtime: GraphRuntime,
     around: Circumstances,
+    stage: Callable[[str], None] = _untold,
 ) -> Trained:
     """Fits the author's estimator on what was known before `until_us` and evaluates it on what came after.
 
     The evaluation scores with what will serve: the ONNX graph, not the estimator.
+
+    Parameters:
+        stage — told what begins, for people who wait.
 
     Raises: InputError for rows that cannot be learned from; UserCodeError naming the author's line; CertificateFailed
         with the rows on which ONNX and the estimator differ; DefinitionError for an unfit metric or estimator.
@@ -76,9 +84,11 @@ def train(
     split = split_by_time(model, data.table, until_us)
     what = f"the estimator of model {model.name!r}"
     learn = split.learn
+    stage(f"fit on {len(learn):,} rows")
     fitted = fit(
         model.estimator, learn.features, learn.truth, kind=kind, names=model.vector, seed=around.seed, what=what
     )
+    stage("certificate")
     with tempfile.TemporaryDirectory(prefix="gapless-bundle-") as folder:
         made = make_bundle(
             Path(folder) / "bundle",
@@ -92,7 +102,9 @@ def train(
             created_us=around.started_us,
         )
         bundle = made.files()
+    stage("evaluation")
     evaluation = _evaluated(model, split.evaluate, made.scorer, metrics, around.seed)
+    stage("importance of features")
     importance = permutation_importance(
         lambda rows: made.scorer.score(rows).main,
         split.evaluate.features,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gapless.errors import InputError, StorageError
 
-__all__ = ["check_output", "write_table"]
+__all__ = ["check_output", "write_manifest", "write_table"]
 
 
 def check_output(path: Path) -> None:
@@ -50,6 +53,20 @@ def write_table(path: Path, batches: pa.RecordBatchReader) -> int:
         with contextlib.suppress(OSError):  # the folder may be what could not be made
             own.unlink(missing_ok=True)
     return rows
+
+
+def write_manifest(path: Path, document: Mapping[str, Any]) -> None:
+    """What a result file holds and was made from, beside it.
+
+    Raises: StorageError.
+    """
+    beside = path.with_name(f"{path.name}.manifest.json")
+    own = beside.with_name(f".{beside.name}.{os.getpid()}.part")
+    try:
+        own.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        own.replace(beside)
+    except OSError as error:
+        raise StorageError("the manifest could not be written", seen=str(error), where=str(beside)) from error
 
 
 def _writer(path: Path, suffix: str, schema: pa.Schema) -> pq.ParquetWriter | pa.ipc.RecordBatchFileWriter:

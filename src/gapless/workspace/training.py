@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -42,10 +42,13 @@ class TrainReport:
         return asdict(self)
 
 
-def train(parts: Parts, model: Model, data: TrainingSet, until_us: int | None) -> TrainReport:
+def train(
+    parts: Parts, model: Model, data: TrainingSet, until_us: int | None, stage: Callable[[str], None]
+) -> TrainReport:
     """Fits, evaluates, writes the run down, and delivers what waits."""
     around = Circumstances(parts.clock.now_us(), code_version(parts.settings.folder), environment())
-    trained = train_model(model, data, until_us=until_us, runtime=OnnxRuntime(), around=around)
+    trained = train_model(model, data, until_us=until_us, runtime=OnnxRuntime(), around=around, stage=stage)
+    stage("deliver to the tracker")
     run = parts.outbox.put(trained.run, {**trained.files, **_charts(model, trained.evaluation)})
     delivery = parts.outbox.deliver_all(parts.tracker)
     return _report(model, data, trained, delivery.version_of(run.key), delivery.error)

@@ -28,11 +28,15 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class FeaturesReport:
-    """What `features` wrote."""
+    """What `features` wrote; also the manifest beside the file.
+
+    `content_hash` names what the rows hold, whatever their order and however the file is compacted later.
+    """
 
     model: str
     rows: int
     out: str
+    content_hash: str
     features: tuple[str, ...]
     features_hash: str
     sources: Mapping[str, int]
@@ -77,6 +81,8 @@ class Workspace(Parts):
     ) -> FeaturesReport:
         """Every feature of the model for each request, as of its event time, in a Parquet or Arrow file.
 
+        The report is written beside it, as `OUT.manifest.json`.
+
         Parameters:
             requests — a path, DataFrame, Arrow table or reader with the columns of the model's requests.
 
@@ -85,17 +91,28 @@ class Workspace(Parts):
         import pyarrow as pa
 
         from gapless.features import compute
-        from gapless.workspace.outputs import check_output, write_table
+        from gapless.training.content import ContentHash
+        from gapless.workspace.outputs import check_output, write_manifest, write_table
 
         found, path = self.product.model(model), Path(out)
         check_output(path)
         sources = self.sources(found, labels=False)
+        content = ContentHash()
         with self.rows(found.requests, requests) as rows:
             batches = compute(found, rows.reader(), sources, limits=self.limits(), progress=progress)
-            written = write_table(path, pa.RecordBatchReader.from_batches(_feature_schema(found), batches))
-        return FeaturesReport(
-            found.name, written, str(path), tuple(found.outputs), found.features_hash, dict(sources.versions)
+            reader = pa.RecordBatchReader.from_batches(_feature_schema(found), content.following(batches))
+            written = write_table(path, reader)
+        report = FeaturesReport(
+            found.name,
+            written,
+            str(path),
+            content.hexdigest(),
+            tuple(found.outputs),
+            found.features_hash,
+            dict(sources.versions),
         )
+        write_manifest(path, report.to_dict())
+        return report
 
     def training_set(
         self,
@@ -178,6 +195,7 @@ class Workspace(Parts):
         known_by_us: int | None = None,
         versions: Mapping[str, int] | None = None,
         progress: Progress | None = None,
+        stage: Callable[[str], None] | None = None,
     ) -> TrainReport:
         """Learns from requests in [from, until) with labels known by `until`, evaluates on [until, evaluate_until), and
         hands the run with its bundle to the tracker, which registers a version.
@@ -187,6 +205,7 @@ class Workspace(Parts):
         Parameters:
             until_us — None: so that the last fifth of the labelled requests evaluates.
             known_by_us, versions — time travel, see `training_set`.
+            stage — told what begins, for people who wait.
 
         Raises: what `gapless.training.job.train` raises; InputError, NotFound, StorageError.
         """
@@ -200,7 +219,7 @@ class Workspace(Parts):
             versions=versions,
             progress=progress,
         )
-        return train(self, self.product.model(model), data, until_us)
+        return train(self, self.product.model(model), data, until_us, stage or (lambda text: None))
 
     def deliver(self) -> Delivery:
         """Gives the runs that wait to the tracker, the earliest first; what it did, and what still waits and why."""
