@@ -51,6 +51,46 @@ def test_init_says_what_is_wrong_with_a_source(tmp_path, capsys, source, hint):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_init_leaves_out_what_cannot_be_read_and_says_what_it_could_not_decide(tmp_path, capsys):
+    (tmp_path / "trips.csv").write_text(
+        "trip_id,rider type,_row,started_at,synced_at\na,x,1,2024-01-01,2024-01-02\na,x,1,2024-01-01,2024-01-02\n"
+    )
+    answer(capsys, "init", str(tmp_path / "new"), "--source", f"trips={tmp_path}/trips.csv")
+    path = tmp_path / "new" / "product.py"
+    text = path.read_text()
+    assert "# left out: 'rider type'" in text
+    assert "# left out: '_row'" in text
+    assert '    # known_at="synced_at",' in text
+    assert '    # event_id="trip_id",  # repeats' in text
+    exec(compile(text, str(path), "exec"), {})  # it declares the source as it stands
+    assert main(["status", "--workspace", str(tmp_path / "new")]) == 1
+    assert "declares no product named 'product'" in capsys.readouterr().err
+
+
+def test_a_command_that_does_not_exist_is_guessed(capsys):
+    assert main(["trian"]) == 2
+    assert "did you mean 'train'?" in capsys.readouterr().err
+
+
+def test_ingest_says_where_rows_put_aside_are_and_what_it_did_not_read(ingested, tmp_path, capsys):
+    (tmp_path / "odd.csv").write_text("checkout_id,refund,returned_at,note\nc,much,2024-01-01,x\n")
+    folder = tmp_path / "shop"
+    copy(ingested, folder)
+    assert main(["ingest", "returns", str(tmp_path / "odd.csv"), "--workspace", str(folder)]) == 0
+    text = capsys.readouterr().out.replace("\n", "")
+    assert "not read: note" in text
+    assert "quarantine/returns" in text
+
+
+def test_predicting_a_time_without_requests_says_so(ingested, tmp_path, capsys):
+    folder = tmp_path / "shop"
+    copy(ingested, folder)
+    assert main(["train", "will_return", "--workspace", str(folder)]) == 0
+    out = str(tmp_path / "none")
+    assert main(["predict", "will_return", "--from", "2031-01-01", "--out", out, "--workspace", str(folder)]) == 0
+    assert "no request lies in that time" in capsys.readouterr().out
+
+
 def test_ingest_counts_a_file_once(ingested, capsys):
     words = ["ingest", "orders", str(ingested / "orders.parquet"), "--workspace", str(ingested)]
     assert answer(capsys, *words)["files"][0]["repeated"] is True

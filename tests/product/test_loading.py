@@ -40,3 +40,10 @@ def test_a_module_that_raises_names_its_line(tmp_path, text):
     with pytest.raises(UserCodeError) as caught:
         load_product("product:product", tmp_path)
     assert "product.py" in str(caught.value)
+
+
+def test_a_slip_of_syntax_is_named_with_its_line(tmp_path):
+    (tmp_path / "product.py").write_text("x = 1\n\ndef estimator()\n    return 1\n")
+    with pytest.raises(UserCodeError) as caught:
+        load_product("product:product", tmp_path)
+    assert str(caught.value.where) == f"{tmp_path / 'product.py'}:3"

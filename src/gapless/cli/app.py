@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gapless.errors import GaplessError
+from gapless.errors import GaplessError, closest
 
 __all__ = ["COMMANDS", "main"]
 
@@ -37,6 +37,15 @@ class _Lazy(click.Group):
         module = importlib.import_module(f"gapless.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            guess = closest(args[0], COMMANDS)
+            hint = f"did you mean {guess!r}?" if guess else f"there are {', '.join(COMMANDS)}"
+            ctx.fail(f"No such command {args[0]!r}; {hint}.")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -25,6 +25,7 @@ def command(source: str, files: tuple[str, ...], kind: str | None, folder: str, 
     A file counts once, however often it is named. A row that breaks the schema is put aside with the reason, never
     dropped; an event_id counts once.
     """
+    from gapless.ingest import quarantine_table
     from gapless.workspace import Workspace
 
     workspace = Workspace.open(Path(folder))
@@ -49,5 +50,11 @@ def command(source: str, files: tuple[str, ...], kind: str | None, folder: str, 
             for file, r in reports
         ]
         table(out, columns, rows, title=f"source {source}")
+        ignored = dict.fromkeys(name for _, r in reports for name in r.extra_columns)
+        if ignored:
+            click.echo(f"not in the schema, so not read: {', '.join(ignored)}")
+        if any(r.rows_quarantined for _, r in reports):
+            kept = workspace.settings.offline_path / quarantine_table(workspace.product.source(source))
+            click.echo(f"each row put aside, with its reason: Delta table {kept}")
 
     emit({"source": source, "files": documents}, render, as_json=as_json)

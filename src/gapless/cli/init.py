@@ -39,6 +39,8 @@ def command(folder: Path, sources: tuple[str, ...], as_json: bool) -> None:
             click.echo(f"wrote {path}")
         if not written:
             click.echo(f"{folder.resolve()} has both files already; nothing was changed")
-        click.echo("next: open product.py, then: gapless ingest SOURCE FILE")
+            click.echo("next: to see the EventSource of another file, run it in a new folder and copy it from there")
+            return
+        click.echo("next: in product.py check the sources and declare a model; then: gapless ingest SOURCE FILE")
 
     emit(document, render, as_json=as_json)

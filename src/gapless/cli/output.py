@@ -41,7 +41,9 @@ def table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]
     from rich import box
     from rich.table import Table
 
-    drawn = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False)
+    if title is not None:  # by itself: as the table's own it would fold at the table's width
+        out.print(title, markup=False)
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for i, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[i], int | float) or row[i] is None for row in rows)
         drawn.add_column(name, justify="right" if numeric else "left", overflow="fold")

@@ -68,5 +68,7 @@ def command(
                 "written to": str(out),
             },
         )
+        if report.rows == 0:
+            click.echo("no request lies in that time; gapless status shows from when to when there are some")
 
     emit(report.to_dict(), render, as_json=as_json)

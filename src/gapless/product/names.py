@@ -10,7 +10,7 @@ from gapless.errors import DefinitionError, Site
 __all__ = ["check_name", "check_unique"]
 
 
-def check_name(kind: str, name: object, *, where: Site | None = None) -> None:
+def check_name(kind: str, name: object, *, where: Site | str | None = None) -> None:
     """Raises DefinitionError unless `name` can be part of a column name, a folder and a URL."""
     if (
         isinstance(name, str)

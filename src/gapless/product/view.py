@@ -125,7 +125,8 @@ def feature_view(
         )
     for column in columns:
         if column not in source.columns:
-            raise _unknown_key(column, entity, source, site)
+            what = f"key column in source {source.name!r} (where it has another name there, keys=[…] says which)"
+            raise UnknownName(what, column, source.columns, where=site)
 
     def declare(function: Callable[[Any], Mapping[str, Aggregate]]) -> FeatureView:
         view_name = name or function.__name__
@@ -137,11 +138,6 @@ def feature_view(
         return FeatureView(view_name, entity, source, columns, features, where)
 
     return declare
-
-
-def _unknown_key(column: str, entity: Entity, source: EventSource, where: Site | None) -> UnknownName:
-    error = UnknownName(f"key column in source {source.name!r}", column, source.columns, where=where)
-    return error
 
 
 def _features(view: str, made: object, where: Site | None) -> Iterator[Feature]:

@@ -80,7 +80,7 @@ def train(
         with the rows on which ONNX and the estimator differ; DefinitionError for an unfit metric or estimator.
     """
     kind = kind_of(model.label.expression.type)
-    metrics = check_metrics(model.metrics, kind)
+    metrics = check_metrics(model.metrics, kind, where=model.site)
     split = split_by_time(model, data.table, until_us)
     what = f"the estimator of model {model.name!r}"
     learn = split.learn

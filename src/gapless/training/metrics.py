@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from gapless.errors import DefinitionError, UnknownName
+from gapless.errors import DefinitionError, Site, UnknownName
 
 __all__ = ["METRICS", "Metric", "Scored", "check_metrics"]
 
@@ -34,7 +34,7 @@ class Scored:
         self.score: Floats = scores[self.order]
         self.truth: Floats = np.asarray(truth, np.float64)[self.order]
         # Where each run of equal scores ends: ties count half in a ranking.
-        self.ends = np.flatnonzero(np.append(self.score[1:] != self.score[:-1], True))
+        self.ends = np.flatnonzero(np.append(self.score[1:] != self.score[:-1], True)[: len(self.score)])
 
     def __len__(self) -> int:
         return len(self.score)
@@ -134,8 +134,11 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
-def check_metrics(names: Iterable[str], kind: Kind) -> tuple[Metric, ...]:
+def check_metrics(names: Iterable[str], kind: Kind, *, where: Site | None = None) -> tuple[Metric, ...]:
     """The metrics of these names.
+
+    Parameters:
+        where — the author's line, for errors.
 
     Raises: UnknownName; DefinitionError for one that does not fit the label.
 
@@ -146,13 +149,14 @@ def check_metrics(names: Iterable[str], kind: Kind) -> tuple[Metric, ...]:
     found = []
     for name in names:
         if name not in METRICS:
-            raise UnknownName("metric", name, METRICS)
+            raise UnknownName("metric", name, METRICS, where=where)
         if METRICS[name].kind != kind:
             raise DefinitionError(
                 f"metric {name!r} is for a {METRICS[name].kind}",
                 seen=f"a label that makes a {kind}",
                 allowed=", ".join(m.name for m in METRICS.values() if m.kind == kind),
                 next_step="name one of these in metrics=, or change the label's value",
+                where=where,
             )
         found.append(METRICS[name])
     return tuple(found)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from gapless.errors import InputError
+from gapless.errors import DefinitionError, InputError
 from gapless.product import check_name
+from gapless.schema import Schema
 from gapless.workspace.settings import FILE
 
 __all__ = ["start"]
@@ -27,8 +28,8 @@ _HEAD = '''\
 """The product {name}: what is predicted, from which events, and how it is learned.
 
 Next:
-    1. describe your events as EventSources (types, times, ids),
-    2. declare features, a label and a model,
+    1. check each EventSource: which column is the event time, when its rows become known, which column names the event,
+    2. declare features, a label and a model in place of the comments at the end,
     3. gapless ingest SOURCE FILE, then gapless train MODEL.
 """
 
@@ -45,8 +46,10 @@ _SOURCE = """
 {columns}
     }},
     event_time={event_time},{event_time_note}
-{event_id})
+{known_at}{event_id})
 """
+
+_NO_TIME = "  # none reads as datetime; if one holds ISO 8601 text in a CSV, declare it datetime"
 
 _REST = """
 # An entity is what features are about; requests carry a column of the same name.
@@ -88,7 +91,7 @@ def start(folder: Path, files: Mapping[str, Path]) -> list[Path]:
     Parameters:
         files — source name to a Parquet, CSV or JSON lines file whose schema the source gets.
 
-    Raises: InputError for a file that cannot be read or a column that gapless does not hold.
+    Raises: InputError for a file that cannot be read.
     """
     name = (
         "".join(c if c.isalnum() and c.isascii() else "_" for c in folder.resolve().name).strip("_").lower()
@@ -110,8 +113,15 @@ def start(folder: Path, files: Mapping[str, Path]) -> list[Path]:
 
 
 def _source(name: str, file: Path) -> str:
-    check_name("event source", name)
+    check_name("event source", name, where=f"--source {name}={file}")
     formats = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+    if not file.is_file():
+        raise InputError(
+            f"the file for source {name!r} cannot be read",
+            seen=f"{file}: {'a folder' if file.is_dir() else 'no such file'}",
+            allowed="a Parquet, CSV or JSON lines file",
+            next_step=f"look at what is in {file.parent}",
+        )
     try:
         data = ds.dataset(str(file), format=formats.get(file.suffix.lower(), "parquet"))
         rows, schema, first = data.count_rows(), data.schema, data.head(100_000)
@@ -123,24 +133,51 @@ def _source(name: str, file: Path) -> str:
             next_step="check the path and the ending",
         ) from error
     kinds = {field.name: _python_type(field) for field in schema}
-    times = [column for column, kind in kinds.items() if kind == "datetime"]
-    ids = [c for c, kind in kinds.items() if kind in ("str", "int") and c.endswith("id") and _unique(first, c)]
+    readable = {column: kind for column, kind in kinds.items() if kind and _is_readable(column)}
+    times = [column for column, kind in readable.items() if kind == "datetime"]
+    ids = [column for column, kind in readable.items() if kind in ("str", "int") and column.endswith("id")]
     return _SOURCE.format(
         name=name,
         file=file.name,
         rows=rows,
-        columns="\n".join(f'        "{column}": {kind},' for column, kind in kinds.items()),
+        columns="\n".join(_line(field, readable.get(field.name), kinds[field.name]) for field in schema),
         event_time=f'"{times[0]}"' if times else '"WHICH COLUMN"',
-        event_time_note=f"  # or {', '.join(times[1:])}" if len(times) > 1 else "",
-        event_id=f'    event_id="{ids[0]}",\n' if ids else "",
+        event_time_note=f"  # or {', '.join(times[1:])}" if times[1:] else "" if times else _NO_TIME,
+        known_at=f'    # known_at="{times[-1]}",  # if rows become known later than they happen\n' if times[1:] else "",
+        event_id=_event_id(first, ids),
     )
+
+
+def _is_readable(column: str) -> bool:
+    try:
+        Schema.of({column: str})
+    except DefinitionError:
+        return False
+    return True
+
+
+def _line(field: pa.Field, kind: str | None, held: str | None) -> str:
+    """A line of the schema; a column that gapless cannot read stays visible, in a comment."""
+    if kind:
+        return f'        "{field.name}": {kind},'
+    why = f"no type for {field.type}" if held is None else "rename it in the file to read it: not a plain name"
+    return f"        # left out: {field.name!r} ({why})"
+
+
+def _event_id(first: pa.Table, ids: Sequence[str]) -> str:
+    unique = [column for column in ids if _unique(first, column)]
+    if unique:
+        return f'    event_id="{unique[0]}",\n'
+    if ids:
+        return f'    # event_id="{ids[0]}",  # repeats in the file: right if a repeated row is the same event again\n'
+    return ""
 
 
 def _unique(table: pa.Table, column: str) -> bool:
     return len(table.column(column).unique()) == len(table)
 
 
-def _python_type(field: pa.Field) -> str:
+def _python_type(field: pa.Field) -> str | None:
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     checks = (
         (pa.types.is_boolean, "bool"),
@@ -156,9 +193,4 @@ def _python_type(field: pa.Field) -> str:
     for check, name in checks:
         if check(kind):
             return name
-    raise InputError(
-        f"column {field.name!r} has a type that gapless does not hold",
-        seen=str(kind),
-        allowed="numbers, text, booleans and timestamps",
-        next_step="flatten or drop the column where the file is written",
-    )
+    return None
