@@ -21,7 +21,7 @@ demo: setup ## run the flights example from raw files to recomputed predictions
 	@$(PY) examples/flights/demo.py $(ARGS)
 
 test: check ## what CI runs: linters, types, every test and every example in the documentation
-	@$(PY) -m pytest -q -n 2 --hypothesis-profile=ci $(ARGS)
+	@$(PY) -m pytest -n 2 --hypothesis-profile=ci $(ARGS)
 
 check: setup ## linters and types only
 	@$(PY) -m ruff check
