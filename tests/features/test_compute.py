@@ -1,10 +1,13 @@
 """Every feature of every request equals the slow definition, whatever the chunks, buckets and order."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from gapless.errors import InputError, NotFound
-from gapless.features import Limits, TableSources, compute, one_batch
+from gapless.arrow import TIMESTAMP
+from gapless.errors import InputError, NotFound, StorageError
+from gapless.features import KeyIndex, Limits, TableSources, compute, one_batch
+from gapless.features.blocks import Block, Buckets
 from tests.features import reference
 from tests.features.world import EVENTS, MODEL, event_table, history, request_table
 
@@ -116,3 +119,50 @@ def test_the_plan_reads_only_what_it_needs():
     assert group.columns == {"a", "b", "x", "text", "at"}
     assert group.source is EVENTS
     assert len(group.inputs) == 5
+
+
+def test_a_time_beyond_exact_floats_is_the_same_in_every_bucket():
+    """Most buckets hold no event; what they would hold is a time all the same."""
+    seen = 2**53 + 1
+    rows = [{"key": ("x", 1), "x": 1.0, "text": "p", "time": seen, "known": seen}]
+    asks = [(("x", key), 2**53 + 10) for key in range(40)]
+    for limits in (Limits(), Limits(bucket_bytes=100)):
+        assert [row["stats__seen"] for row in answers(rows, asks, limits=limits)][:2] == [None, seen]
+
+
+def test_what_is_put_aside_has_no_name_so_that_nothing_is_left_behind(tmp_path):
+    block = Block(np.arange(4, dtype=np.int32), np.arange(4), None, (np.arange(4.0),), (np.arange(4) > 1,))
+    buckets = Buckets(3, memory_bytes=1, scratch=tmp_path)
+    for _ in range(2):
+        buckets.add(block)
+        assert list(tmp_path.iterdir()) == []
+    dealt = [(bucket, [part.key.tolist() for part in parts]) for bucket, parts in buckets.deal()]
+    assert dealt == [(0, [[0, 3], [0, 3]]), (1, [[1], [1]]), (2, [[2], [2]])]
+    buckets.close()
+
+
+def test_no_room_to_put_events_aside_is_said(tmp_path):
+    rows, asks = history(2)
+    limits = Limits(events_bytes=1, scratch=tmp_path / "gone")
+    with pytest.raises(StorageError, match="put aside"):
+        answers(rows, asks, limits=limits)
+
+
+@pytest.mark.parametrize("column", ["at", "known"])
+def test_an_event_without_its_time_is_refused(column):
+    rows, asks = history(2)
+    table = event_table(rows)
+    empty = table.set_column(table.column_names.index(column), column, pa.nulls(len(table), TIMESTAMP))
+    with pytest.raises(InputError, match="empty"):
+        one_batch(compute(MODEL, request_table(asks), TableSources({"events": empty})))
+
+
+def test_a_key_of_many_columns_has_room():
+    """Together these columns have more combinations than an int64 has values."""
+    draw = np.random.default_rng(0)
+    columns = [pa.array(draw.permutation(2_000)) for _ in range(6)]
+    index = KeyIndex(columns)
+    assert len(index) == 2_000
+    np.testing.assert_array_equal(index.find([column.slice(5, 9) for column in columns]), index.codes[5:14])
+    shifted = [columns[0].slice(0, 1_999), *(column.slice(1) for column in columns[1:])]
+    assert set(index.find(shifted).tolist()) == {-1}

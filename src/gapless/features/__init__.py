@@ -5,6 +5,7 @@ from __future__ import annotations
 from gapless.features.compute import Limits, chunked, compute, one_batch
 from gapless.features.keys import KeyIndex
 from gapless.features.matrix import float32_matrix
+from gapless.features.parallel import in_order
 from gapless.features.plan import Group, plan_groups
 from gapless.features.requests import checked_requests
 from gapless.features.sources import SourceReader, StoreSources, TableSources, source_table
@@ -20,6 +21,7 @@ __all__ = [
     "chunked",
     "compute",
     "float32_matrix",
+    "in_order",
     "one_batch",
     "plan_groups",
     "source_table",

@@ -1,26 +1,27 @@
 """Events of one group as plain arrays: read, cut to what the requests can see, and dealt into buckets by key.
 
 reader ─ batches ─► encode ─► Block(key, time, known, inputs) ─┬─ in memory ──────► bucket b of B
-                                                               └─ over budget ► IPC files, one a bucket
+                                                               └─ over budget ► a file without a name
 """
 
 from __future__ import annotations
 
-import shutil
+import mmap
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from gapless.arrow import KNOWN_AT, KeyCodes, to_numpy
+from gapless.errors import StorageError
 from gapless.expr import compile_columns
 from gapless.features.keys import KeyIndex
-from gapless.features.plan import Group
+from gapless.features.plan import Group, InputPlan
 from gapless.schema import Type
 from gapless.windows import Events, Input, time_order
 
@@ -70,6 +71,7 @@ class Encoder:
             for i, plan in enumerate(group.inputs)
             if plan.value is not None and plan.value.type is Type.STRING
         }
+        self.kinds = tuple(_kind(plan) for plan in group.inputs)
 
     def encode(self, batch: pa.RecordBatch) -> Block:
         """The events of the batch whose key a request has."""
@@ -109,13 +111,21 @@ class Encoder:
         return values, kept if valid is None else kept & valid
 
 
+def _kind(plan: InputPlan) -> npt.DTypeLike:
+    """What `Block.values` holds of an input: codes of texts and times are whole numbers, all else is a float."""
+    whole = plan.value is not None and plan.value.type in (Type.STRING, Type.TIMESTAMP)
+    return np.int64 if whole else np.float64
+
+
 class Buckets:
     """Blocks dealt by key: all events of one key are in one bucket.
 
     Parameters:
         count — how many buckets.
-        memory_bytes — above this the blocks move to files under `scratch`.
-        scratch — an existing folder for them; None: the system's.
+        memory_bytes — above this the blocks move to a file in `scratch`.
+        scratch — an existing folder for it; None: the system's.
+
+    The file has no name: the system frees it with the process, however that ends.
     """
 
     def __init__(self, count: int, *, memory_bytes: int, scratch: Path | None) -> None:
@@ -124,11 +134,15 @@ class Buckets:
         self._scratch = scratch
         self._parts: list[list[Block]] = [[] for _ in range(count)]
         self._held = 0
-        self._folder: Path | None = None
-        self._writers: dict[int, pa.RecordBatchFileWriter] = {}
+        self._file: IO[bytes] | None = None
+        self._schema: pa.Schema | None = None
+        self._places: list[list[slice]] = [[] for _ in range(count)]
 
     def add(self, block: Block) -> None:
-        """Keep a block."""
+        """Keep a block.
+
+        Raises: StorageError where the file has no room.
+        """
         for parts, part in zip(self._parts, _split(block, self.count), strict=True):
             if len(part):
                 parts.append(part)
@@ -138,40 +152,45 @@ class Buckets:
 
     def deal(self) -> Iterator[tuple[int, list[Block]]]:
         """Each bucket with its blocks in source order. A bucket is let go of when the next one is asked for."""
-        if self._folder is not None:
+        if self._file is not None:
             self._spill()
-            self._close_writers()
+        spilled = None if self._file is None else _mapped(self._file)
         for bucket in range(self.count):
             held, self._parts[bucket] = self._parts[bucket], []
-            yield bucket, held if self._folder is None else list(_read_blocks(self._folder / f"{bucket}.arrow"))
+            yield bucket, held if spilled is None else [self._read(spilled, place) for place in self._places[bucket]]
 
     def close(self) -> None:
-        """Removes the files."""
-        self._close_writers()
+        """Lets go of the blocks and the file."""
         self._parts.clear()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._file is not None:
+            self._file.close()
 
     def _spill(self) -> None:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="features-", dir=self._scratch))
-        for bucket, parts in enumerate(self._parts):
-            for block in parts:
-                self._write(bucket, block)
-            parts.clear()
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=self._scratch)  # noqa: SIM115  close() does
+            for places, parts in zip(self._places, self._parts, strict=True):
+                places += [self._write(self._file, block) for block in parts]
+                parts.clear()
+            self._file.flush()
+        except OSError as problem:
+            raise StorageError(
+                "events that do not fit in memory could not be put aside",
+                where=str(self._scratch or tempfile.gettempdir()),
+                seen=str(problem),
+                next_step="free some space there and run it again",
+            ) from problem
         self._held = 0
 
-    def _write(self, bucket: int, block: Block) -> None:
+    def _write(self, file: IO[bytes], block: Block) -> slice:
         batch = _to_batch(block)
-        if bucket not in self._writers:
-            assert self._folder is not None
-            self._writers[bucket] = pa.ipc.new_file(self._folder / f"{bucket}.arrow", batch.schema)
-        self._writers[bucket].write_batch(batch)
+        self._schema = batch.schema
+        start, written = file.tell(), batch.serialize()
+        file.write(written)
+        return slice(start, start + written.size)
 
-    def _close_writers(self) -> None:
-        for writer in self._writers.values():
-            writer.close()
-        self._writers.clear()
+    def _read(self, spilled: pa.Buffer, place: slice) -> Block:
+        return _from_batch(pa.ipc.read_record_batch(spilled[place], self._schema))
 
 
 def _split(block: Block, count: int) -> Sequence[Block]:
@@ -195,12 +214,8 @@ def _to_batch(block: Block) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({name: pa.array(array) for name, array in columns.items()})
 
 
-def _read_blocks(file: Path) -> Iterable[Block]:
-    if not file.exists():
-        return
-    with pa.memory_map(str(file)) as source, pa.ipc.open_file(source) as reader:
-        for i in range(reader.num_record_batches):
-            yield _from_batch(reader.get_batch(i))
+def _mapped(file: IO[bytes]) -> pa.Buffer:
+    return pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _from_batch(batch: pa.RecordBatch) -> Block:
@@ -216,7 +231,7 @@ def _from_batch(batch: pa.RecordBatch) -> Block:
     )
 
 
-def sorted_events(blocks: Sequence[Block], delay_us: int, inputs: int) -> Events:
+def sorted_events(blocks: Sequence[Block], delay_us: int, kinds: Sequence[npt.DTypeLike]) -> Events:
     """The blocks of a bucket as one set of events, ordered by (key, event_time, known_at, place in the source)."""
     key = _joined([b.key for b in blocks], np.int32).astype(np.int64)
     time = _joined([b.time for b in blocks], np.int64)
@@ -227,7 +242,7 @@ def sorted_events(blocks: Sequence[Block], delay_us: int, inputs: int) -> Events
         key[order],
         time[order],
         visible[order],
-        tuple(_input(blocks, i, order) for i in range(inputs)),
+        tuple(_input(blocks, i, kind, order) for i, kind in enumerate(kinds)),
     )
 
 
@@ -238,8 +253,8 @@ def _known(blocks: Sequence[Block], time: Array, delay_us: int) -> Array | None:
     return _joined(parts, np.int64)
 
 
-def _input(blocks: Sequence[Block], i: int, order: Array) -> Input:
-    values = _joined([b.values[i] for b in blocks], np.float64)[order]
+def _input(blocks: Sequence[Block], i: int, kind: npt.DTypeLike, order: Array) -> Input:
+    values = _joined([b.values[i] for b in blocks], kind)[order]
     if all(b.valid[i] is None for b in blocks):
         return Input(values, np.ones(len(order), np.bool_))
     valid = [np.ones(len(b), np.bool_) if (ok := b.valid[i]) is None else ok for b in blocks]

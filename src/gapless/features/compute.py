@@ -14,8 +14,9 @@ import pyarrow as pa
 from gapless.arrow import ARROW_TYPES, KNOWN_AT, plain, to_numpy
 from gapless.errors import InputError
 from gapless.expr import compile_columns
-from gapless.features.blocks import Buckets, Encoder, sorted_events
+from gapless.features.blocks import Block, Buckets, Encoder, sorted_events
 from gapless.features.keys import KeyIndex
+from gapless.features.parallel import ahead, in_order
 from gapless.features.plan import Group, plan_groups
 from gapless.features.requests import checked_requests
 from gapless.features.sources import SourceReader
@@ -39,12 +40,14 @@ class Limits:
         bucket_bytes — of events or results that the kernel sees at once.
         events_bytes — of events kept in memory; above it they are dealt into files.
         scratch — the folder for those files; None: the system's.
+        workers — threads that work on buckets at the same time; each holds a bucket.
     """
 
     chunk_bytes: int = 512 << 20
-    bucket_bytes: int = 48 << 20
+    bucket_bytes: int = 24 << 20
     events_bytes: int = 1 << 30
     scratch: Path | None = None
+    workers: int = 2
 
     def buckets(self, total_bytes: int) -> int:
         """How many buckets so much is dealt into."""
@@ -147,14 +150,9 @@ def _group_columns(
     try:
         for batch in _visible(group, at, sources, known_by_us):
             buckets.add(encoder.encode(batch))
-        for bucket, blocks in buckets.deal():
-            rows = np.flatnonzero(keys.codes % count == bucket) if count > 1 else np.arange(len(at))
-            rows = rows[time_order(keys.codes[rows], at[rows], at[rows])]
-            events = sorted_events(blocks, group.source.delay_us, len(group.inputs))
-            blocks.clear()
-            queries = Queries(keys.codes[rows], at[rows])
-            results.add(rows, aggregate(events, queries, [spec for spec, _ in group.specs]))
-            del events, queries
+        work = _Work(group, encoder.kinds, keys.codes, at, count)
+        for rows, columns in in_order(work.answer, buckets.deal(), workers=limits.workers):
+            results.add(rows, columns)
     finally:
         buckets.close()
     return results.to_arrow(types, encoder)
@@ -165,7 +163,7 @@ def _visible(group: Group, at: Array, sources: SourceReader, known_by_us: int | 
         return
     start = group.start_us(int(at.min()))
     reader = sources.read(group.source, sorted(group.columns), start_us=start, end_us=int(at.max()))
-    for batch in _gathered(reader, _ENCODED_ROWS):
+    for batch in ahead(_gathered(reader, _ENCODED_ROWS)):
         if known_by_us is not None:
             known, _ = to_numpy(batch.column(KNOWN_AT))
             batch = batch.filter(pa.array(known <= known_by_us))
@@ -176,13 +174,33 @@ def _visible(group: Group, at: Array, sources: SourceReader, known_by_us: int | 
 def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     """Batches of at least so many rows: encoding keys has a cost for each batch that grows with the keys."""
     held: list[pa.RecordBatch] = []
+    count = 0
     for batch in batches:
         held.append(batch)
-        if sum(part.num_rows for part in held) >= rows:
+        count += batch.num_rows
+        if count >= rows:
             yield _one(held)
-            held = []
+            held, count = [], 0
     if held:
         yield _one(held)
+
+
+class _Work:
+    """What it takes to answer the requests of one bucket; read by several threads, written by none."""
+
+    def __init__(self, group: Group, kinds: Sequence[npt.DTypeLike], codes: Array, at: Array, buckets: int) -> None:
+        self._codes, self._at, self._buckets = codes, at, buckets
+        self._delay_us, self._kinds = group.source.delay_us, kinds
+        self._specs = [spec for spec, _ in group.specs]
+
+    def answer(self, dealt: tuple[int, list[Block]]) -> tuple[Array, list[tuple[Column, ...]]]:
+        """(rows of the chunk, their results for each spec); the blocks are let go of."""
+        bucket, blocks = dealt
+        rows = np.flatnonzero(self._codes % self._buckets == bucket) if self._buckets > 1 else np.arange(len(self._at))
+        rows = rows[time_order(self._codes[rows], self._at[rows], self._at[rows])]
+        events = sorted_events(blocks, self._delay_us, self._kinds)
+        blocks.clear()
+        return rows, aggregate(events, Queries(self._codes[rows], self._at[rows]), self._specs)
 
 
 class _Results:

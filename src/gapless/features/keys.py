@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gapless.arrow import plain
-from gapless.errors import InputError
 
 __all__ = ["KeyIndex"]
 
@@ -20,13 +19,12 @@ Codes = npt.NDArray[np.int64]
 class KeyIndex:
     """The distinct keys of some requests, in sorted-by-code order; a key with a null part is nobody's key.
 
-    One column: a code is its place among the distinct values. Several: the places are digits of one int64
-    (mixed radix), whose distinct values are numbered again, so that codes stay dense.
+    One column: a code is its place among the distinct values. Several: from left to right, the code so far and the next
+    column's place are two digits of one int64, whose distinct values are numbered again. So codes stay dense, and there
+    is room whatever the number of columns.
 
     Parameters:
         columns — the key columns of the requests, each of one type.
-
-    Raises: InputError when the digits do not fit 63 bits.
 
     Examples:
         >>> index = KeyIndex([pa.array(["JFK", "LGA", "JFK", None])])
@@ -39,18 +37,16 @@ class KeyIndex:
     def __init__(self, columns: Sequence[pa.Array | pa.ChunkedArray]) -> None:
         arrays = [plain(column) for column in columns]
         self._levels = [pc.drop_null(pc.unique(array)) for array in arrays]
-        _check_room([len(level) for level in self._levels])
-        mixed = self._mixed(arrays)
-        if len(arrays) == 1:
-            self._distinct: Codes | None = None
-            self._size = len(self._levels[0])
-            self.codes = np.where(mixed < 0, self._size, mixed)
-        else:
-            known = mixed >= 0
-            self._distinct = np.unique(mixed[known])
-            self._size = len(self._distinct)
-            self.codes = np.full(len(mixed), self._size, np.int64)
-            self.codes[known] = np.searchsorted(self._distinct, mixed[known])
+        self._pairs: list[Codes] = []  # for each column after the first: the distinct (code so far, place)
+        codes = _places(arrays[0], self._levels[0])
+        self._size = len(self._levels[0])
+        for array, level in zip(arrays[1:], self._levels[1:], strict=True):
+            pairs = _paired(codes, array, level)
+            distinct = np.unique(pairs[pairs >= 0])
+            codes = _placed(pairs, distinct)
+            self._pairs.append(distinct)
+            self._size = len(distinct)
+        self.codes = np.where(codes < 0, self._size, codes)
 
     def __len__(self) -> int:
         """How many distinct keys; the code of a request without a key is this number, which no event has."""
@@ -58,36 +54,25 @@ class KeyIndex:
 
     def find(self, columns: Sequence[pa.Array | pa.ChunkedArray]) -> Codes:
         """The code of each row's key, -1 where no request has it."""
-        mixed = self._mixed([plain(column) for column in columns])
-        if self._distinct is None:
-            return mixed
-        if self._size == 0:
-            return np.full(len(mixed), -1, np.int64)
-        place = np.minimum(np.searchsorted(self._distinct, mixed), self._size - 1)
-        return np.where(self._distinct[place] == mixed, place, -1)
+        codes = _places(plain(columns[0]), self._levels[0])
+        for column, level, distinct in zip(columns[1:], self._levels[1:], self._pairs, strict=True):
+            codes = _placed(_paired(codes, plain(column), level), distinct)
+        return codes
 
-    def _mixed(self, arrays: Sequence[pa.Array]) -> Codes:
-        digits = [_places(array, level) for array, level in zip(arrays, self._levels, strict=True)]
-        mixed = digits[0]
-        for digit, level in zip(digits[1:], self._levels[1:], strict=True):
-            mixed = np.where((mixed < 0) | (digit < 0), -1, mixed * max(len(level), 1) + digit)
-        return mixed
+
+def _paired(codes: Codes, array: pa.Array, level: pa.Array) -> Codes:
+    places = _places(array, level)
+    return np.where((codes < 0) | (places < 0), -1, codes * max(len(level), 1) + places)
+
+
+def _placed(pairs: Codes, distinct: Codes) -> Codes:
+    if not len(distinct):
+        return np.full(len(pairs), -1, np.int64)
+    place = np.minimum(np.searchsorted(distinct, pairs), len(distinct) - 1)
+    return np.where(distinct[place] == pairs, place, -1)
 
 
 def _places(array: pa.Array, level: pa.Array) -> Codes:
     found = pc.index_in(array, value_set=level, skip_nulls=True)
     places: Codes = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     return places
-
-
-def _check_room(sizes: Sequence[int]) -> None:
-    product = 1
-    for size in sizes:
-        product *= max(size, 1)
-    if product >= 2**62:
-        raise InputError(
-            "a key of several columns has too many combinations",
-            seen=" x ".join(str(size) for size in sizes),
-            allowed="a product of distinct values below 2^62",
-            next_step="join the columns into one id where the data is written",
-        )

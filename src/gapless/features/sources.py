@@ -83,7 +83,8 @@ class TableSources:
 
     The data is taken as it is: no quarantine, no event_id. Row order breaks ties.
 
-    Raises: NotFound for a source without a table; InputError for a column of another type.
+    Raises: NotFound for a source without a table; InputError for a column of another type or an event without
+        its time.
     """
 
     def __init__(self, tables: Mapping[str, pa.Table | Callable[[Sequence[str]], pa.RecordBatchReader]]) -> None:
@@ -129,6 +130,14 @@ def _shaped(
     known = by_name[source.known_at] if source.known_at else time
     if source.delay_us:
         known = pc.add(time.cast(pa.int64()), source.delay_us).cast(TIMESTAMP)
+    for name, when in ((source.event_time, time), (source.known_at, known)):
+        if when.null_count:
+            raise InputError(
+                f"events of source {source.name!r} have an empty {name!r}",
+                seen=f"{when.null_count} nulls",
+                allowed="a value in every row",
+                next_step="drop those rows, or ingest the file: ingest puts them aside with the reason",
+            )
     arrays = [_cast(by_name[name], out.field(name).type, name) for name in columns]
     shaped = pa.RecordBatch.from_arrays([*arrays, _cast(known, TIMESTAMP, KNOWN_AT)], schema=out)
     return shaped.filter(_within(time, start_us, end_us)) if (start_us, end_us) != (None, None) else shaped

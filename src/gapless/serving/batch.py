@@ -16,12 +16,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gapless.arrow import TIMESTAMP
-from gapless.features import Limits, SourceReader, checked_requests, chunked, compute, float32_matrix
+from gapless.features import Limits, SourceReader, checked_requests, chunked, compute, float32_matrix, in_order
 from gapless.ports.offline import OfflineStore
-from gapless.ports.scorer import Scorer
+from gapless.ports.scorer import Float32, Scorer, Scores
 from gapless.product import Model
 
 __all__ = ["PredictReport", "Version", "predict", "prediction_schema", "run_identity"]
+
+_SLICE_ROWS = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,12 @@ def _answered(
 ) -> pa.RecordBatch:
     # One chunk here is one chunk there, so that what was committed together was computed together.
     parts = compute(model, pa.Table.from_batches([chunk]), sources, limits=limits)
-    answered = [_scored(model, version, scorer, part) for part in parts]
+    answered = [_scored(model, version, scorer, part, limits.workers) for part in parts]
     return answered[0] if len(answered) == 1 else pa.concat_batches(answered)
 
 
-def _scored(model: Model, version: Version, scorer: Scorer, features: pa.RecordBatch) -> pa.RecordBatch:
-    scores = scorer.score(float32_matrix(features, model.vector))
+def _scored(model: Model, version: Version, scorer: Scorer, features: pa.RecordBatch, workers: int) -> pa.RecordBatch:
+    scores = _in_slices(scorer, float32_matrix(features, model.vector), workers)
     rows = features.num_rows
     columns: Iterator[pa.Array] = iter(
         [
@@ -142,6 +144,15 @@ def _scored(model: Model, version: Version, scorer: Scorer, features: pa.RecordB
     )
     schema = prediction_schema(model, probability=scores.probability is not None)
     return pa.RecordBatch.from_arrays(list(columns), schema=schema)
+
+
+def _in_slices(scorer: Scorer, matrix: Float32, workers: int) -> Scores:
+    """Scores of all rows, by several threads; a row's answer has the same bits in any batch."""
+    slices = [matrix[start : start + _SLICE_ROWS] for start in range(0, len(matrix), _SLICE_ROWS)]
+    parts = list(in_order(scorer.score, slices, workers=workers))
+    probabilities = [part.probability for part in parts if part.probability is not None]
+    prediction = np.concatenate([part.prediction for part in parts])
+    return Scores(prediction, np.concatenate(probabilities) if probabilities else None)
 
 
 def _stamps(version: Version) -> tuple[str, str, str]:
