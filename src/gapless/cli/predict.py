@@ -68,7 +68,7 @@ def command(
                 "written to": str(out),
             },
         )
-        if report.rows == 0:
-            click.echo("no request lies in that time; gapless status shows from when to when there are some")
+        if report.rows == 0 and requests is None:
+            click.echo("no request lies in that time; next: gapless status shows what there is")
 
     emit(report.to_dict(), render, as_json=as_json)

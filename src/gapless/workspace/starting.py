@@ -165,16 +165,16 @@ def _line(field: pa.Field, kind: str | None, held: str | None) -> str:
 
 
 def _event_id(first: pa.Table, ids: Sequence[str]) -> str:
-    unique = [column for column in ids if _unique(first, column)]
-    if unique:
-        return f'    event_id="{unique[0]}",\n'
-    if ids:
-        return f'    # event_id="{ids[0]}",  # repeats in the file: right if a repeated row is the same event again\n'
-    return ""
+    if not ids:
+        return ""
+    best = max(ids, key=lambda column: _distinct(first, column))  # the first of several
+    if _distinct(first, best) == len(first):
+        return f'    event_id="{best}",\n'
+    return f'    # event_id="{best}",  # repeats in the file: right if a repeated row is the same event again\n'
 
 
-def _unique(table: pa.Table, column: str) -> bool:
-    return len(table.column(column).unique()) == len(table)
+def _distinct(table: pa.Table, column: str) -> int:
+    return len(table.column(column).unique())
 
 
 def _python_type(field: pa.Field) -> str | None:
