@@ -17,7 +17,7 @@ from bench.ours.model import reader
 from gapless.adapters.delta import DeltaStore
 from gapless.adapters.onnx import OnnxRuntime
 from gapless.features import Limits, TableSources
-from gapless.serving import Version, predict
+from gapless.serving import Version, chunk_rows_for, predict
 
 ROWS = ["id", "t", *COLUMNS]
 
@@ -52,7 +52,7 @@ def work(state: Any) -> int:
 
 def score(made: gl.Model, scorer: Any, rows: Any, store: DeltaStore) -> int:
     version = Version("bench", "1", "", "")
-    chunk_rows = Limits().chunk_rows(len(made.outputs))
+    chunk_rows = chunk_rows_for(made, Limits())
     report = predict(made, version, scorer, rows, TableSources({}), store, "answers", run="run", chunk_rows=chunk_rows)
     return report.rows
 

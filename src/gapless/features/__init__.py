@@ -5,7 +5,7 @@ from __future__ import annotations
 from gapless.features.compute import Limits, chunked, compute, one_batch
 from gapless.features.keys import KeyIndex
 from gapless.features.matrix import float32_matrix
-from gapless.features.parallel import in_order
+from gapless.features.parallel import ahead, in_order
 from gapless.features.plan import Group, plan_groups
 from gapless.features.requests import checked_requests
 from gapless.features.sources import SourceReader, StoreSources, TableSources, source_table
@@ -17,6 +17,7 @@ __all__ = [
     "SourceReader",
     "StoreSources",
     "TableSources",
+    "ahead",
     "checked_requests",
     "chunked",
     "compute",

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from gapless.serving.batch import PredictReport, Version, predict, prediction_schema, run_identity
+from gapless.serving.batch import PredictReport, Version, chunk_rows_for, predict, prediction_schema, run_identity
 from gapless.serving.pins import Pins, pinned
 
-__all__ = ["Pins", "PredictReport", "Version", "pinned", "predict", "prediction_schema", "run_identity"]
+__all__ = [
+    "Pins",
+    "PredictReport",
+    "Version",
+    "chunk_rows_for",
+    "pinned",
+    "predict",
+    "prediction_schema",
+    "run_identity",
+]

@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gapless.arrow import TIMESTAMP
-from gapless.features import Limits, SourceReader, checked_requests, chunked, compute, float32_matrix, in_order
+from gapless.features import Limits, SourceReader, ahead, checked_requests, chunked, compute, float32_matrix, in_order
 from gapless.ports.offline import OfflineStore
 from gapless.ports.scorer import Float32, Scorer, Scores
 from gapless.product import Model
 
-__all__ = ["PredictReport", "Version", "predict", "prediction_schema", "run_identity"]
+__all__ = ["PredictReport", "Version", "chunk_rows_for", "predict", "prediction_schema", "run_identity"]
 
 _SLICE_ROWS = 1 << 15
 
@@ -78,6 +78,12 @@ def prediction_schema(model: Model, *, probability: bool) -> pa.Schema:
     return pa.schema(fields)
 
 
+def chunk_rows_for(model: Model, limits: Limits) -> int:
+    """Requests per commit: many where every chunk reads the sources again, fewer where there is nothing to read."""
+    rows = limits.chunk_rows(len(model.outputs))
+    return rows if model.views else min(rows, 1 << 18)
+
+
 def predict(
     model: Model,
     version: Version,
@@ -107,7 +113,7 @@ def predict(
     Cost: memory of one chunk and its features, whatever the number of requests.
     """
     done = repeated = count = 0
-    for i, chunk in enumerate(chunked(checked_requests(model.requests, requests), chunk_rows)):
+    for i, chunk in enumerate(ahead(chunked(checked_requests(model.requests, requests), chunk_rows))):
         batch_id = f"{run}:{i}"
         if store.has_batch(table, batch_id):
             repeated += chunk.num_rows

@@ -18,7 +18,7 @@ from gapless.features import StoreSources
 from gapless.ports.tracker import VersionRecord
 from gapless.product import Model
 from gapless.product.hashing import definition_hash
-from gapless.serving import Pins, PredictReport, Version, pinned, run_identity
+from gapless.serving import Pins, PredictReport, Version, chunk_rows_for, pinned, run_identity
 from gapless.serving import predict as predict_rows
 from gapless.workspace.parts import Parts
 from gapless.workspace.versions import fetch_bundle
@@ -61,13 +61,14 @@ def predict(
     scorer = open_scorer(bundle, OnnxRuntime(), allow_pickle=allow_pickle)
     version = Version(record.model, record.version, bundle.manifest.definition_hash, bundle.hash)
     with _requests(parts, model, requests, window) as (content, open_rows):
-        run = run_identity(f"{content} {out.resolve()}", version)
-        newest = parts.sources(model, labels=requests is None).versions
+        table = out.resolve()  # where a link leads to, not where it lies
+        run = run_identity(f"{content} {table}", version)
+        newest = parts.sources(model, labels=False, requests=requests is None).versions
         limits = parts.limits()
-        fresh = Pins(newest, limits.chunk_rows(len(model.outputs)))
+        fresh = Pins(newest, chunk_rows_for(model, limits))
         pins = pinned(parts.home("runs"), run, fresh)
-        sources = parts.sources(model, labels=requests is None, versions=pins.versions)
-        store = DeltaStore(out.resolve().parent)
+        sources = parts.sources(model, labels=False, requests=requests is None, versions=pins.versions)
+        store = DeltaStore(table.parent)
         report = predict_rows(
             model,
             version,
@@ -75,7 +76,7 @@ def predict(
             open_rows(sources),
             sources,
             store,
-            out.name,
+            table.name,
             run=run,
             chunk_rows=pins.chunk_rows,
             limits=limits,
