@@ -1,6 +1,7 @@
 """From the command line to a registered version and its predictions, through kills and a dead tracker."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,3 +200,17 @@ def test_a_full_disk_while_predicting(shop):
     )
     assert done.returncode == 1, done.stdout + done.stderr
     assert '"error": "StorageError"' in done.stdout
+
+
+def test_predictions_go_where_a_link_leads(shop, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (shop / "latest").symlink_to(elsewhere)
+    gl.Workspace.open(shop).predict("will_return", shop / "latest", requests=shop / "checkouts.parquet")
+    assert len(DeltaTable(elsewhere).to_pyarrow_table()) == 1_500
+
+
+def test_ingested_requests_are_scored_without_any_label(shop):
+    shutil.rmtree(shop / ".gapless" / "offline" / "sources" / "returns")
+    report = gl.Workspace.open(shop).predict("will_return", shop / "out", from_us=0)
+    assert (report.rows, sorted(report.sources)) == (1_500, ["checkouts", "orders"])

@@ -1,5 +1,7 @@
 """A definition hash changes with meaning and not with formatting or order."""
 
+import numpy as np
+
 import gapless as gl
 from tests.product.shop import ORDERS, Estimator, basket, customer, make_model, spend
 
@@ -69,3 +71,15 @@ def test_a_models_hash_changes_with_estimator_label_and_features():
 def test_the_hash_of_a_known_definition_stays():
     """Guards against a change of the canonical form, which would orphan every stored state."""
     assert spend.definition_hash == "a1e15feeac9efdc9109374062792c80f40e1a2f757d326f62f6ab4308967bf04"
+
+
+def test_parameters_count_by_value_whatever_holds_them():
+    same = [3, np.int64(3), np.array(3)]
+    others = [np.int64(4), np.float32(0.5), np.array([1, 2]), np.array([1, 3]), {5, 6}, {5, 7}]
+
+    def hashed(depth):
+        return make_model(estimator=lambda: Estimator(depth)).definition_hash
+
+    assert len({hashed(depth) for depth in same}) == 1
+    assert len({hashed(depth) for depth in [3, *others]}) == 1 + len(others)
+    assert hashed({"a", "b", "c"}) == hashed({"c", "b", "a"})

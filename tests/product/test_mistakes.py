@@ -101,6 +101,23 @@ MISTAKES = {
         DefinitionError,
         "on=",
     ),
+    "label covers a column of the requests": (
+        lambda: make_model(label=gl.Label("payment", source=RETURNS, value=lambda r: r.refund, give_up_after="1d")),
+        DefinitionError,
+        "would cover",
+    ),
+    "label named like its own maturity": (
+        lambda: gl.Label("label_maturity", source=RETURNS, value=lambda r: r.refund, give_up_after="1d"),
+        DefinitionError,
+        "each name once",
+    ),
+    "label looked up by another type": (
+        lambda: make_model(
+            label=gl.Label("y", source=ORDERS, value=lambda o: o.amount, on="pieces", give_up_after="1d"),
+        ),
+        TypeMismatch,
+        "two types",
+    ),
     "requests lack the key": (
         lambda: make_model(features=[view(spend_of, entity=gl.Entity("item", keys=["item"]))]),
         DefinitionError,

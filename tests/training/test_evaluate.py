@@ -105,3 +105,15 @@ def test_shuffling_what_matters_hurts():
     assert found[0].feature == "b"
     assert found[0].loss > 0.4
     assert [one.loss for one in found[1:]] == [0.0, 0.0]
+
+
+def test_rows_of_one_class_have_no_importance():
+    features = np.arange(8, dtype=np.float32).reshape(4, 2)
+    auc = METRICS["roc_auc"]
+    assert permutation_importance(lambda rows: rows[:, 0], features, np.ones(4), ["a", "b"], auc) == ()
+
+
+def test_no_answer_at_all_leaves_every_metric_undefined():
+    (kind,) = check_metrics(["average_precision"], "classification")
+    found = evaluate([1, 0], [np.nan, np.nan], [1, 2], [kind])
+    assert (found.rows, found.unanswered, found.metrics["average_precision"].value) == (0, 2, None)

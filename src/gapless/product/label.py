@@ -11,7 +11,7 @@ from gapless.clock import parse_duration
 from gapless.errors import DefinitionError, Site, TypeMismatch, UnknownName, author_site
 from gapless.expr import Expr, to_json
 from gapless.product.boundary import call_author
-from gapless.product.names import check_name
+from gapless.product.names import check_name, check_unique
 from gapless.product.source import EventSource
 from gapless.schema import Type
 
@@ -44,6 +44,7 @@ class Label:
 
     def __post_init__(self) -> None:
         check_name("label", self.name, where=self.site)
+        check_unique("label column", self.columns, where=self.site)
         object.__setattr__(self, "_give_up_us", parse_duration(self.give_up_after))
         made = self.value
         if not isinstance(made, Expr):
@@ -67,6 +68,11 @@ class Label:
         return self.value
 
     @property
+    def columns(self) -> tuple[str, str, str]:
+        """What a training set holds of it: the value, its maturity, and when the value was known."""
+        return self.name, "label_maturity", "label_known_at"
+
+    @property
     def give_up_us(self) -> int:
         """Microseconds after the request's time."""
         us: int = self.__dict__["_give_up_us"]
@@ -75,7 +81,8 @@ class Label:
     def joined_on(self, requests: EventSource) -> str:
         """The column of the label's source that holds the request's event_id.
 
-        Raises: DefinitionError when the label would look backwards or nothing names the request.
+        Raises: DefinitionError when the label would look backwards or nothing names the request; TypeMismatch when that
+            column and the event_id have two types.
         """
         if self.source.name == requests.name:
             raise DefinitionError(
@@ -95,7 +102,21 @@ class Label:
                 next_step="say which of these columns holds it with on=",
                 where=self.site,
             )
+        self._check_same_type(column, requests)
         return column
+
+    def _check_same_type(self, column: str, requests: EventSource) -> None:
+        assert requests.event_id is not None, "Model checks that requests have an event_id"
+        here, there = self.source.columns[column], requests.columns[requests.event_id]
+        if here is not there:
+            raise TypeMismatch(
+                f"the id that label {self.name!r} is looked up by has two types",
+                seen=f"{column!r} is {here.value} in {self.source.name!r}, "
+                f"{requests.event_id!r} is {there.value} in {requests.name!r}",
+                allowed="the same type in both",
+                next_step="ids are str in every source",
+                where=self.site,
+            )
 
     def canonical(self, requests: EventSource) -> dict[str, Any]:
         """What it means for these requests, as plain values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -103,6 +104,14 @@ class Model:
                 next_step="rename the view or the column",
             )
         self.label.joined_on(self.requests)
+        covered = set(self.label.columns) & set(columns)
+        if covered:
+            raise self._mistake(
+                f"has a label {self.label.name!r} that would cover a column of its requests",
+                ", ".join(sorted(covered)),
+                allowed=f"requests without {', '.join(self.label.columns)}, which a training set adds to their columns",
+                next_step="rename the label or the column",
+            )
 
     def _check_keys(self) -> None:
         for view in self.views:
@@ -256,6 +265,10 @@ def _plain(value: Any) -> Any:
         return value.hex()
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((_plain(item) for item in value), key=json.dumps)
+    if hasattr(value, "tolist") and not isinstance(value, type):  # a scalar or an array of NumPy
+        return _plain(value.tolist())
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if hasattr(value, "get_params"):

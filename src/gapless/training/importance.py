@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,7 @@ def permutation_importance(
     """Features by how much the metric loses when their values are shuffled among the rows, the greatest first.
 
     A feature whose information another one carries too shows little: the pair would have to be shuffled together.
+    Where the metric is not defined, such as the AUC of rows of one class, there is nothing to lose and no feature.
 
     Parameters:
         score — rows of float32 features to scores.
@@ -58,7 +60,7 @@ def permutation_importance(
             losses.append(sign * (base - _value(metric, y, score(x))))
         x[:, column] = original
         found.append(Importance(name, float(np.mean(losses)), float(np.std(losses))))
-    return tuple(sorted(found, key=lambda one: -one.loss))
+    return tuple(sorted((one for one in found if not math.isnan(one.loss)), key=lambda one: -one.loss))
 
 
 def _value(metric: Metric, truth: npt.NDArray[np.float64], scores: npt.NDArray[Any]) -> float:

@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 
 def label_names(model: Model) -> tuple[str, str, str]:
     """The three columns that `label_columns` makes: value, maturity, and when the value was known."""
-    return model.label.name, MATURITY, "label_known_at"
+    return model.label.columns
 
 
 def label_columns(

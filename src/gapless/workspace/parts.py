@@ -57,16 +57,23 @@ class Parts:
 
         return DeltaStore(self.settings.offline_path)
 
-    def sources(self, model: Model, *, labels: bool, versions: Mapping[str, int] | None = None) -> StoreSources:
+    def sources(
+        self, model: Model, *, labels: bool, requests: bool = False, versions: Mapping[str, int] | None = None
+    ) -> StoreSources:
         """The events a model reads, each table pinned at one version.
+
+        Parameters:
+            labels — with the label's source and the ingested requests it belongs to; requests — with these alone.
 
         Raises: NotFound for a source that was never ingested.
         """
         from gapless.features import StoreSources
 
         needed = {view.source.name: view.source for view in model.views}
+        if labels or requests:
+            needed[model.requests.name] = model.requests
         if labels:
-            needed |= {s.name: s for s in (model.requests, model.label.source)}
+            needed[model.label.source.name] = model.label.source
         return StoreSources(self.offline, needed, versions)
 
     def known_by(self, model: Model, sources: StoreSources) -> int:
