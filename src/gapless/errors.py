@@ -191,7 +191,7 @@ class UnknownName(AuthorError, AttributeError):
     def __init__(self, kind: str, name: str, known: Iterable[str], *, where: Site | str | None = None) -> None:
         names = sorted(known)
         guess = closest(name, names)
-        step = f"did you mean {guess!r}?" if guess else f"use one of the {len(names)} names above, or declare it"
+        step = f"did you mean {guess!r}?" if guess else "use one of the names above, or declare it"
         allowed = ", ".join(names) or "(none)"
         super().__init__(f"unknown {kind}", seen=name, allowed=allowed, next_step=step, where=where)
 

@@ -95,7 +95,7 @@ def _checked_name(name: object) -> str:
         "a column needs a plain name",
         seen=name,
         allowed="a Python identifier that does not start with '_' and holds no '__'",
-        next_step="rename the column where the file is written",
+        next_step="leave the column out of the schema, or rename it where the file is written",
     )
 
 

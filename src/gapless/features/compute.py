@@ -28,7 +28,7 @@ __all__ = ["Limits", "chunked", "compute", "one_batch"]
 
 Array = npt.NDArray[Any]
 
-_ENCODED_ROWS = 1 << 19
+_ENCODED_ROWS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Limits:
     """
 
     chunk_bytes: int = 512 << 20
-    bucket_bytes: int = 24 << 20
+    bucket_bytes: int = 12 << 20
     events_bytes: int = 1 << 30
     scratch: Path | None = None
     workers: int = 2
@@ -150,6 +150,7 @@ def _group_columns(
     try:
         for batch in _visible(group, at, sources, known_by_us):
             buckets.add(encoder.encode(batch))
+        pa.default_memory_pool().release_unused()  # what reading needed, before results take its place
         work = _Work(group, encoder.kinds, keys.codes, at, count)
         for rows, columns in in_order(work.answer, buckets.deal(), workers=limits.workers):
             results.add(rows, columns)

@@ -253,7 +253,9 @@ class Workspace(Parts):
         allow_pickle: bool = False,
         progress: Progress | None = None,
     ) -> Predicted:
-        """Scores requests into a Delta table at `out`: each request once, however often this is started.
+        """Scores requests into a Delta table at `out`: each row of them once, however often this is started.
+
+        An id that is in two rows of `requests` is answered twice; ingested requests have each id once.
 
         Parameters:
             requests — a path, DataFrame or Arrow data; None: the ingested requests with event time in [from, until).
