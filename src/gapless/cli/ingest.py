@@ -25,7 +25,7 @@ def command(source: str, files: tuple[str, ...], kind: str | None, folder: str, 
     A file counts once, however often it is named. A row that breaks the schema is put aside with the reason, never
     dropped; an event_id counts once.
     """
-    from gapless.ingest import quarantine_table
+    from gapless.ports.tables import quarantine_table
     from gapless.workspace import Workspace
 
     workspace = Workspace.open(Path(folder))

@@ -8,7 +8,7 @@ from gapless.features.matrix import float32_matrix
 from gapless.features.parallel import ahead, in_order
 from gapless.features.plan import Group, plan_groups
 from gapless.features.requests import checked_requests
-from gapless.features.sources import SourceReader, StoreSources, TableSources, source_table
+from gapless.features.sources import SourceReader, StoreSources, TableSources
 
 __all__ = [
     "Group",
@@ -25,5 +25,4 @@ __all__ = [
     "in_order",
     "one_batch",
     "plan_groups",
-    "source_table",
 ]

@@ -11,14 +11,10 @@ import pyarrow.compute as pc
 from gapless.arrow import KNOWN_AT, TIMESTAMP, schema_to_arrow
 from gapless.errors import InputError, NotFound, UnknownName
 from gapless.ports.offline import OfflineStore, TimeRange
+from gapless.ports.tables import source_table
 from gapless.product import EventSource
 
-__all__ = ["SourceReader", "StoreSources", "TableSources", "source_table"]
-
-
-def source_table(source: EventSource) -> str:
-    """The name of a source's table in the offline store."""
-    return f"sources/{source.name}"
+__all__ = ["SourceReader", "StoreSources", "TableSources"]
 
 
 _UNKNOWN_ROWS = 20_000_000  # of a table that is a function: enough buckets for what fits a laptop

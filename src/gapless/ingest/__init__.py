@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gapless.ingest.run import IngestReport, ingest, quarantine_table, source_table
+from gapless.ingest.run import IngestReport, ingest
 from gapless.ingest.strict import StrictRows, open_rows
 
-__all__ = ["IngestReport", "StrictRows", "ingest", "open_rows", "quarantine_table", "source_table"]
+__all__ = ["IngestReport", "StrictRows", "ingest", "open_rows"]

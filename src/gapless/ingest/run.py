@@ -20,9 +20,10 @@ from gapless.ingest.origins import open_origin
 from gapless.ingest.quarantine import Quarantine
 from gapless.ingest.rows import Origin, Raw
 from gapless.ports.offline import Commit, OfflineStore
+from gapless.ports.tables import quarantine_table, source_table
 from gapless.product import EventSource
 
-__all__ = ["IngestReport", "ingest", "quarantine_table", "source_table"]
+__all__ = ["IngestReport", "ingest"]
 
 Progress = Callable[[int], None]
 _TRIES = 3
@@ -51,16 +52,6 @@ class IngestReport:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
-
-
-def source_table(source: EventSource) -> str:
-    """The name of the source's table in the offline store."""
-    return f"sources/{source.name}"
-
-
-def quarantine_table(source: EventSource) -> str:
-    """The name of the table that holds the source's bad rows with their reasons."""
-    return f"quarantine/{source.name}"
 
 
 def ingest(

@@ -79,7 +79,7 @@ class Parts:
     def known_by(self, model: Model, sources: StoreSources) -> int:
         """The last moment the requests and labels speak of; the clock is not asked, so the answer can be had again."""
         from gapless.arrow import KNOWN_AT
-        from gapless.features import source_table
+        from gapless.ports.tables import source_table
 
         last = []
         for source in (model.requests, model.label.source):

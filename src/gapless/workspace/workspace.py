@@ -169,8 +169,7 @@ class Workspace(Parts):
         }
 
     def _source_status(self, source: EventSource) -> dict[str, Any]:
-        from gapless.features import source_table
-        from gapless.ingest import quarantine_table
+        from gapless.ports.tables import quarantine_table, source_table
 
         table, aside = source_table(source), quarantine_table(source)
         version = self.offline.version(table)
