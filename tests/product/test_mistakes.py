@@ -134,6 +134,8 @@ MISTAKES = {
     "no features": (lambda: gl.Model("m", requests=CHECKOUTS, features=[], label=returned, estimator=Estimator,
                                      metrics=["roc_auc"]), DefinitionError, "at least one"),
     "unknown slice": (lambda: make_model(slices=["paymnt"]), UnknownName, "payment"),
+    "unknown metric": (lambda: make_model(metrics=["roc_acu"]), UnknownName, "did you mean 'roc_auc'"),
+    "a metric for amounts": (lambda: make_model(metrics=["rmse"]), DefinitionError, "log_loss"),
     "unknown runtime": (lambda: make_model(runtime="torch"), DefinitionError, "'onnx' or 'python'"),
     "text that nothing reads": (lambda: make_model(features=[spend]), DefinitionError, "spend__favourite"),
     "on_demand reads a feature that is not there": (

@@ -8,6 +8,7 @@ from sklearn import metrics as sk
 
 from gapless.clock import DAY, HOUR
 from gapless.errors import DefinitionError, UnknownName
+from gapless.product.metrics import METRIC_KINDS
 from gapless.training.evaluate import evaluate
 from gapless.training.importance import permutation_importance
 from gapless.training.metrics import METRICS, Scored, check_metrics
@@ -117,3 +118,7 @@ def test_no_answer_at_all_leaves_every_metric_undefined():
     (kind,) = check_metrics(["average_precision"], "classification")
     found = evaluate([1, 0], [np.nan, np.nan], [1, 2], [kind])
     assert (found.rows, found.unanswered, found.metrics["average_precision"].value) == (0, 2, None)
+
+
+def test_every_metric_that_a_model_may_name_can_be_computed():
+    assert {name: metric.kind for name, metric in METRICS.items()} == METRIC_KINDS

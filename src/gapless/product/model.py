@@ -13,6 +13,7 @@ from gapless.expr import OPSET_VERSION, Expr, columns_of
 from gapless.product.boundary import call_author
 from gapless.product.hashing import definition_hash
 from gapless.product.label import Label
+from gapless.product.metrics import Kind, check_metric_names
 from gapless.product.names import check_name, check_unique
 from gapless.product.on_demand import BoundOnDemand, OnDemand
 from gapless.product.source import EventSource
@@ -72,6 +73,7 @@ class Model:
             raise self._mistake("has no such runtime", self.runtime, allowed="'onnx' or 'python'")
         self._check_requests()
         self._check_keys()
+        self._check_metrics()
         self._check_estimator()
         self._check_used()
 
@@ -145,6 +147,10 @@ class Model:
                 allowed="a function without arguments that returns a new estimator",
                 next_step="write estimator=lambda: YourEstimator(…)",
             )
+
+    def _check_metrics(self) -> None:
+        kind: Kind = "classification" if self.label.expression.type is Type.BOOL else "regression"
+        check_metric_names(self.metrics, kind, where=self.site)
 
     def _check_used(self) -> None:
         read = columns_of(*self.on_demand_expressions.values())

@@ -14,8 +14,8 @@ from gapless.arrow import to_numpy
 from gapless.errors import DefinitionError, InputError
 from gapless.ports.scorer import Float32
 from gapless.product.boundary import call_author, site_of
+from gapless.product.metrics import Kind
 from gapless.schema import Type
-from gapless.training.metrics import Kind
 
 __all__ = ["Fitted", "fit", "kind_of", "label_values"]
 

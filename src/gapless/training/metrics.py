@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gapless.errors import DefinitionError, Site, UnknownName
+from gapless.errors import Site
+from gapless.product.metrics import METRIC_KINDS, Kind, check_metric_names
 
 __all__ = ["METRICS", "Metric", "Scored", "check_metrics"]
 
 Floats = npt.NDArray[np.float64]
-Kind = Literal["classification", "regression"]
 
 
 class Scored:
@@ -121,15 +121,15 @@ def _ratio(above: float, below: float) -> float:
 METRICS: Mapping[str, Metric] = {
     m.name: m
     for m in (
-        Metric("roc_auc", "classification", True, _roc_auc),
-        Metric("average_precision", "classification", True, _average_precision),
-        Metric("log_loss", "classification", False, _log_loss),
-        Metric("brier", "classification", False, _brier),
-        Metric("accuracy", "classification", True, _accuracy),
-        Metric("calibration_error", "classification", False, _calibration_error),
-        Metric("rmse", "regression", False, _rmse),
-        Metric("mae", "regression", False, _mae),
-        Metric("r2", "regression", True, _r2),
+        Metric("roc_auc", METRIC_KINDS["roc_auc"], True, _roc_auc),
+        Metric("average_precision", METRIC_KINDS["average_precision"], True, _average_precision),
+        Metric("log_loss", METRIC_KINDS["log_loss"], False, _log_loss),
+        Metric("brier", METRIC_KINDS["brier"], False, _brier),
+        Metric("accuracy", METRIC_KINDS["accuracy"], True, _accuracy),
+        Metric("calibration_error", METRIC_KINDS["calibration_error"], False, _calibration_error),
+        Metric("rmse", METRIC_KINDS["rmse"], False, _rmse),
+        Metric("mae", METRIC_KINDS["mae"], False, _mae),
+        Metric("r2", METRIC_KINDS["r2"], True, _r2),
     )
 }
 
@@ -146,17 +146,6 @@ def check_metrics(names: Iterable[str], kind: Kind, *, where: Site | None = None
         >>> [metric.name for metric in check_metrics(["roc_auc", "brier"], "classification")]
         ['roc_auc', 'brier']
     """
-    found = []
-    for name in names:
-        if name not in METRICS:
-            raise UnknownName("metric", name, METRICS, where=where)
-        if METRICS[name].kind != kind:
-            raise DefinitionError(
-                f"metric {name!r} is for a {METRICS[name].kind}",
-                seen=f"a label that makes a {kind}",
-                allowed=", ".join(m.name for m in METRICS.values() if m.kind == kind),
-                next_step="name one of these in metrics=, or change the label's value",
-                where=where,
-            )
-        found.append(METRICS[name])
-    return tuple(found)
+    chosen = tuple(names)
+    check_metric_names(chosen, kind, where=where)
+    return tuple(METRICS[name] for name in chosen)
