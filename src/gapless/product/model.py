@@ -17,7 +17,7 @@ from gapless.product.metrics import Kind, check_metric_names
 from gapless.product.names import check_name, check_unique
 from gapless.product.on_demand import BoundOnDemand, OnDemand
 from gapless.product.source import EventSource
-from gapless.product.view import Feature, FeatureView
+from gapless.product.view import FeatureView
 from gapless.schema import Type
 
 __all__ = ["Model"]
@@ -213,11 +213,6 @@ class Model:
             if columns_of(e) <= own:
                 own.add(column)
         return tuple(column for column in self.vector if column in own)
-
-    def window_features(self) -> Iterator[Feature]:
-        """Every feature of every view."""
-        for view in self.views:
-            yield from view.features
 
     @cached_property
     def canonical_features(self) -> dict[str, Any]:
