@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+EXTRAS = ("dev", "examples", "redis", "postgres")
 OPTIONS = (
-    *("--extra", "dev", "--extra", "examples", "--universal", "--python-version", "3.11"),
+    *(f"--extra={extra}" for extra in EXTRAS),
+    *("--universal", "--python-version", "3.11"),
     *("--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"),
     *("--quiet", "--output-file", "constraints.txt"),
 )

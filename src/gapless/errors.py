@@ -13,6 +13,7 @@ GaplessError
 │   ├── StorageError            (OSError)         disk full, no permission, path is a folder
 │   ├── CorruptData             (ValueError)      bytes at rest do not match their hash or format
 │   ├── CertificateFailed       (ValueError)      a model that ONNX and the estimator score differently
+│   ├── Conflict                (RuntimeError)    somebody else changed it meanwhile: look again, decide again
 │   └── MissingExtra            (ImportError)     an optional dependency; carries the install line
 ├── RemoteError                 a server elsewhere
 │   ├── Transient               (ConnectionError) trying again may help
@@ -37,6 +38,7 @@ __all__ = [
     "AuthorError",
     "BugError",
     "CertificateFailed",
+    "Conflict",
     "CorruptData",
     "DefinitionError",
     "GaplessError",
@@ -230,6 +232,10 @@ class CorruptData(OperatorError, ValueError):
 
 class CertificateFailed(OperatorError, ValueError):
     """A model that ONNX and the fitted estimator score differently."""
+
+
+class Conflict(OperatorError, RuntimeError):
+    """Somebody else changed it meanwhile: nothing was changed by this call."""
 
 
 class MissingExtra(OperatorError, ImportError):

@@ -14,7 +14,12 @@ __all__ = ["FILE", "Settings", "find_folder", "read_settings"]
 
 FILE = "gapless.toml"
 
-_KEYS: Mapping[str, tuple[str, ...]] = {"": ("product",), "stores": ("offline", "tracking")}
+_KEYS: Mapping[str, tuple[str, ...]] = {
+    "": ("product",),
+    "stores": ("offline", "online", "log", "metadata", "tracking"),
+}
+# URIs whose rest is a path, relative to the folder of the settings.
+_IN_FOLDERS = ("sqlite:///", "lmdb:", "file:")
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,9 @@ class Settings:
         folder — where gapless.toml is; relative paths start there.
         product — `module:attribute`.
         offline — the folder of the Delta tables.
+        online — `lmdb:FOLDER`, or `redis://HOST:PORT/DB`.
+        log — `file:FOLDER`, where servers log what they answer.
+        metadata — the SQLAlchemy URL of deployments, decisions, incidents and tokens.
         tracking — an MLflow tracking URI.
         home — gapless's own folder for locks, the outbox and scratch files.
     """
@@ -32,6 +40,9 @@ class Settings:
     folder: Path
     product: str = "product:product"
     offline: str = "./.gapless/offline"
+    online: str = "lmdb:./.gapless/online"
+    log: str = "file:./.gapless/log"
+    metadata: str = "sqlite:///./.gapless/metadata.db"
     tracking: str = "sqlite:///./.gapless/mlflow.db"
 
     @property
@@ -45,11 +56,29 @@ class Settings:
 
     @property
     def tracking_uri(self) -> str:
-        """The URI with a relative SQLite path made absolute."""
-        start = "sqlite:///"
-        if not self.tracking.startswith(start):
-            return self.tracking
-        return start + str((self.folder / self.tracking[len(start) :]).resolve())
+        """The URI with a relative path made absolute."""
+        return self._absolute(self.tracking)
+
+    @property
+    def online_uri(self) -> str:
+        """The URI with a relative path made absolute."""
+        return self._absolute(self.online)
+
+    @property
+    def log_uri(self) -> str:
+        """The URI with a relative path made absolute."""
+        return self._absolute(self.log)
+
+    @property
+    def metadata_url(self) -> str:
+        """The URL with a relative path made absolute."""
+        return self._absolute(self.metadata)
+
+    def _absolute(self, uri: str) -> str:
+        for start in _IN_FOLDERS:
+            if uri.startswith(start):
+                return start + str((self.folder / uri[len(start) :]).resolve())
+        return uri
 
 
 def find_folder(start: Path) -> Path:
