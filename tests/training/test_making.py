@@ -12,9 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import SplineTransformer, StandardScaler
 
 from gapless.adapters.onnx import OnnxRuntime
-from gapless.bundle import CodeVersion, read_bundle
+from gapless.bundle import CodeVersion, as_json, feature_set, read_bundle, write_bundle
 from gapless.bundle.opening import open_scorer
-from gapless.errors import CertificateFailed, DefinitionError
+from gapless.errors import CertificateFailed, CorruptData, DefinitionError
 from gapless.expr import from_json
 from gapless.testing import check_scorer
 from gapless.training.fit import fit
@@ -107,3 +107,19 @@ def test_the_way_out_works(tmp_path):
     with pytest.raises(DefinitionError, match='runtime="python"'):
         made(tmp_path / "b", estimator)
     assert not made(tmp_path / "b", estimator, runtime="python").bundle.manifest.takes_missing
+
+
+def test_the_bundle_holds_the_whole_definition(tmp_path):
+    made(tmp_path / "b", LogisticRegression())
+    bundle = read_bundle(tmp_path / "b")
+    assert feature_set(bundle).to_document() == MODEL.feature_set.to_document()
+
+
+def test_a_bundle_without_the_definition_says_to_train_again(tmp_path):
+    made(tmp_path / "b", LogisticRegression())
+    bundle = read_bundle(tmp_path / "b")
+    files = {name: bundle.read(name) for name in bundle.manifest.files}
+    older = as_json({"features": {}, "on_demand": {}})
+    write_bundle(tmp_path / "older", bundle.manifest, files | {"expressions.json": older})
+    with pytest.raises(CorruptData, match="train again: gapless train m"):
+        feature_set(read_bundle(tmp_path / "older"))

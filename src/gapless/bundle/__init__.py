@@ -5,6 +5,7 @@ scikit-learn), `golden`, `pickled` and `opening` (NumPy).
 """
 
 from gapless.bundle.bundle import Bundle, as_json, read_bundle, write_bundle
+from gapless.bundle.definition import feature_set
 from gapless.bundle.manifest import BundleManifest, CodeVersion, FeatureField
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "CodeVersion",
     "FeatureField",
     "as_json",
+    "feature_set",
     "read_bundle",
     "write_bundle",
 ]

@@ -20,7 +20,7 @@ from gapless.features.parallel import ahead, in_order
 from gapless.features.plan import Group, plan_groups
 from gapless.features.requests import checked_requests
 from gapless.features.sources import SourceReader
-from gapless.product import Model
+from gapless.product import FeatureSet, Model
 from gapless.schema import Type
 from gapless.windows import Column, Queries, aggregate, time_order
 
@@ -59,7 +59,7 @@ class Limits:
 
 
 def compute(
-    model: Model,
+    model: Model | FeatureSet,
     requests: pa.Table | pa.RecordBatchReader,
     sources: SourceReader,
     *,
@@ -72,6 +72,7 @@ def compute(
     A feature sees an event where event_time < t and known_at <= t (and known_at <= known_by_us, where given).
 
     Parameters:
+        model — or its features alone.
         requests — has the columns of the model's requests; others are refused by nobody and left out.
         sources — where events are read from, once for each (source, key) and chunk of requests.
         progress — called with the number of requests done.
@@ -115,7 +116,7 @@ def _one(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def _answer(
-    model: Model,
+    model: Model | FeatureSet,
     groups: Sequence[Group],
     chunk: pa.RecordBatch,
     sources: SourceReader,

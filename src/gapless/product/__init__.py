@@ -3,6 +3,7 @@
 from gapless.product.aggregates import Aggregate
 from gapless.product.boundary import call_author
 from gapless.product.entity import Entity
+from gapless.product.feature_set import FeatureSet
 from gapless.product.hashing import definition_hash
 from gapless.product.label import Label
 from gapless.product.loading import load_product
@@ -19,6 +20,7 @@ __all__ = [
     "Entity",
     "EventSource",
     "Feature",
+    "FeatureSet",
     "FeatureView",
     "Label",
     "Model",

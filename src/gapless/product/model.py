@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 from gapless.errors import DefinitionError, Site, TypeMismatch, UnknownName, author_site
-from gapless.expr import OPSET_VERSION, Expr, columns_of
+from gapless.expr import Expr, columns_of
 from gapless.product.boundary import call_author
+from gapless.product.feature_set import FeatureSet
 from gapless.product.hashing import definition_hash
 from gapless.product.label import Label
 from gapless.product.metrics import Kind, check_metric_names
@@ -154,7 +155,7 @@ class Model:
 
     def _check_used(self) -> None:
         read = columns_of(*self.on_demand_expressions.values())
-        for column, kind in self._outputs():
+        for column, kind in self.feature_set.columns():
             if kind in (Type.STRING, Type.TIMESTAMP) and column not in read:
                 raise self._mistake(
                     f"never uses {column!r}: a {kind.value} cannot enter the vector",
@@ -185,57 +186,40 @@ class Model:
                 bound.append(made)
         return tuple(bound)
 
+    @cached_property
+    def feature_set(self) -> FeatureSet:
+        """The features as values of their own: all that computing them takes."""
+        return FeatureSet(self.requests, self.views, self.on_demands)
+
     @property
     def on_demand_expressions(self) -> dict[str, Expr]:
         """Output column → expression, over all on_demands."""
-        return {column: e for part in self.on_demands for column, e in part.expressions.items()}
+        return self.feature_set.on_demand_expressions
 
-    def _outputs(self) -> Iterator[tuple[str, Type]]:
-        for view in self.views:
-            yield from ((f.column, f.type) for f in view.features)
-        yield from ((column, e.type) for column, e in self.on_demand_expressions.items())
-
-    @cached_property
+    @property
     def outputs(self) -> dict[str, Type]:
         """Every feature column with its type, ordered by name."""
-        return dict(sorted(self._outputs()))
+        return self.feature_set.outputs
 
-    @cached_property
+    @property
     def vector(self) -> tuple[str, ...]:
         """The columns that the estimator sees, in its order."""
-        return tuple(column for column, kind in self.outputs.items() if kind.is_numeric)
+        return self.feature_set.vector
 
-    @cached_property
+    @property
     def request_only(self) -> tuple[str, ...]:
         """The part of the vector that needs nothing but the request's own columns."""
-        own = set(self.requests.columns)
-        for column, e in self.on_demand_expressions.items():
-            if columns_of(e) <= own:
-                own.add(column)
-        return tuple(column for column in self.vector if column in own)
+        return self.feature_set.request_only
 
-    @cached_property
+    @property
     def canonical_features(self) -> dict[str, Any]:
         """What the features mean, as plain values."""
-        own = self.requests.columns
-        read = columns_of(*self.on_demand_expressions.values())
-        keys = {key for view in self.views for key in view.entity.keys}
-        return {
-            "opset": OPSET_VERSION,
-            "requests": {
-                "name": self.requests.name,
-                "event_time": self.requests.event_time,
-                "event_id": self.requests.event_id,
-                "columns": {name: own[name].value for name in sorted(own) if name in read | keys},
-            },
-            "views": {view.name: view.canonical for view in self.views},
-            "on_demand": {part.name: part.canonical for part in self.on_demands},
-        }
+        return self.feature_set.canonical
 
-    @cached_property
+    @property
     def features_hash(self) -> str:
         """Hex sha256 of what the features mean: the same training-set columns for the same events."""
-        return definition_hash(self.canonical_features)
+        return self.feature_set.features_hash
 
     @cached_property
     def definition_hash(self) -> str:

@@ -113,6 +113,10 @@ def _graph(model: Model, fitted: Fitted, held_out: Float32, runtime: GraphRuntim
 
 
 def _expressions(model: Model) -> dict[str, Any]:
-    """What the features mean: canonical views, and every on-demand expression as its tree."""
+    """What the features mean: canonical views, every on-demand expression as its tree, and the whole to serve from."""
     on_demand = {name: to_json(expression) for name, expression in model.on_demand_expressions.items()}
-    return {"features": model.canonical_features, "on_demand": on_demand}
+    return {
+        "features": model.canonical_features,
+        "on_demand": on_demand,
+        "feature_set": model.feature_set.to_document(),
+    }
