@@ -9,7 +9,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench docs lock clean
+.PHONY: help setup servers demo test check fmt bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,10 +17,13 @@ help: ## list the targets
 setup: ## build .venv from the pins in constraints.txt; does nothing when it is current
 	@$(BOOT) scripts/setup.py
 
+servers: setup ## install the servers that tests start, where they are missing: Redis and Postgres
+	@$(PY) scripts/servers.py redis-server postgres initdb
+
 demo: setup ## run the flights example from raw files to recomputed predictions
 	@$(PY) examples/flights/demo.py $(ARGS)
 
-test: check ## what CI runs: linters, types, every test and every example in the documentation
+test: check servers ## what CI runs: linters, types, every test and every example in the documentation
 	@$(PY) -m pytest -n 2 --hypothesis-profile=ci $(ARGS)
 
 check: setup ## linters and types only
