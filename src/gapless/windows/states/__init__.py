@@ -1,0 +1,15 @@
+"""The tiles of many keys at once, in compiled code: built from sorted events, merged, read.
+
+`windows.tiles` says what a state is and what its bytes are; this gives the same bytes and the same values, faster by
+two or three orders of magnitude. All of it is pure: bytes and columns in, bytes and columns out.
+"""
+
+from __future__ import annotations
+
+from gapless.windows.states.building import build
+from gapless.windows.states.columns import StateEvents, StateInput
+from gapless.windows.states.merging import merge
+from gapless.windows.states.plan import Kind, StatePlan
+from gapless.windows.states.reading import StateRead, StateReader
+
+__all__ = ["Kind", "StateEvents", "StateInput", "StatePlan", "StateRead", "StateReader", "build", "merge"]
