@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Model,
         OnDemand,
         Product,
+        Trust,
         feature_view,
         on_demand,
     )
@@ -52,6 +53,7 @@ _HOMES = {
         "Model",
         "OnDemand",
         "Product",
+        "Trust",
         "feature_view",
         "on_demand",
     ],
@@ -84,6 +86,7 @@ __all__ = [
     "Model",
     "OnDemand",
     "Product",
+    "Trust",
     "Workspace",
     "all",
     "any",

@@ -12,6 +12,7 @@ from gapless.product.names import check_name
 from gapless.product.on_demand import BoundOnDemand, OnDemand, on_demand
 from gapless.product.product import Product
 from gapless.product.source import EventSource
+from gapless.product.trust import Trust
 from gapless.product.view import Feature, FeatureView, feature_view
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Model",
     "OnDemand",
     "Product",
+    "Trust",
     "call_author",
     "check_name",
     "definition_hash",

@@ -18,6 +18,7 @@ from gapless.product.metrics import Kind, check_metric_names
 from gapless.product.names import check_name, check_unique
 from gapless.product.on_demand import BoundOnDemand, OnDemand
 from gapless.product.source import EventSource
+from gapless.product.trust import Trust
 from gapless.product.view import FeatureView
 from gapless.schema import Type
 
@@ -40,6 +41,7 @@ class Model:
         metrics — names such as "roc_auc", "log_loss", "brier", "rmse", "mae", "r2"; the first is the main one.
         slices — columns of the request by whose values the evaluation is also split.
         runtime — "onnx", or "python" for an estimator that ONNX cannot express (slower, and unpickled at scoring).
+        trust — when answers are trusted less; no part of the definition.
 
     Raises: an AuthorError with the line at fault.
     """
@@ -52,6 +54,7 @@ class Model:
     metrics: Sequence[str] = field(kw_only=True)
     slices: Sequence[str] = field(default=(), kw_only=True)
     runtime: Literal["onnx", "python"] = field(default="onnx", kw_only=True)
+    trust: Trust = field(default_factory=Trust, kw_only=True)
     site: Site | None = field(default_factory=author_site, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -77,6 +80,7 @@ class Model:
         self._check_metrics()
         self._check_estimator()
         self._check_used()
+        self._check_trust()
 
     def _freeze_list(self, name: str) -> None:
         value = getattr(self, name)
@@ -166,6 +170,11 @@ class Model:
                 )
         if not self.vector:
             raise self._mistake("has no float or bool feature", "an empty vector", next_step="add one")
+
+    def _check_trust(self) -> None:
+        if not isinstance(self.trust, Trust):
+            raise self._mistake("needs its rules of trust made by gl.Trust", self.trust, allowed="trust=gl.Trust(…)")
+        self.trust.check_against(self.feature_set, f"model {self.name!r}")
 
     @property
     def views(self) -> tuple[FeatureView, ...]:

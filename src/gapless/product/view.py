@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from gapless.clock import DAY, MINUTE, parse_duration
 from gapless.errors import DefinitionError, Site, TypeMismatch, UnknownName, author_site
 from gapless.expr import OPSET_VERSION, Expr, Row, columns_of, to_json
 from gapless.product.aggregates import Aggregate
@@ -57,6 +59,8 @@ class FeatureView:
     Parameters:
         name — unique within the product; the first part of its columns, `view__feature_window`.
         keys — the source's columns that hold the entity's keys, in the entity's order.
+        freshness — how old what is known of the source may be before answers say so, such as "2h"; no part of what
+            the view means. None: its shortest window, but from 5 minutes to 24 hours; 24 hours without a window.
     """
 
     name: str
@@ -65,6 +69,15 @@ class FeatureView:
     keys: tuple[str, ...]
     features: tuple[Feature, ...]
     site: Site | None = field(default=None, repr=False)
+    freshness: str | timedelta | None = None
+
+    @cached_property
+    def freshness_us(self) -> int:
+        """The expected freshness in microseconds."""
+        if self.freshness is not None:
+            return parse_duration(self.freshness)
+        shortest = min((f.window.width_us for f in self.features if f.window.width_us is not None), default=DAY)
+        return min(max(shortest, 5 * MINUTE), DAY)
 
     @cached_property
     def inputs(self) -> frozenset[str]:
@@ -102,6 +115,7 @@ def feature_view(
     source: EventSource,
     keys: Sequence[str] | None = None,
     name: str | None = None,
+    freshness: str | timedelta | None = None,
 ) -> Callable[[Callable[[Any], Mapping[str, Aggregate]]], FeatureView]:
     """Declare features: the decorated function takes a row of the source and returns name → aggregation.
 
@@ -110,10 +124,13 @@ def feature_view(
         source — whose events are aggregated.
         keys — the source's columns for the entity's keys, where they have other names there.
         name — the view's name; the function's, where not given.
+        freshness — see FeatureView.
 
     Raises: an AuthorError with the line at fault.
     """
     site = author_site()
+    if freshness is not None:
+        parse_duration(freshness)
     columns = tuple(keys) if keys is not None else tuple(entity.keys)
     if len(columns) != len(entity.keys):
         raise DefinitionError(
@@ -135,7 +152,7 @@ def feature_view(
         made = call_author(f"feature view {view_name!r}", function, source.row())
         features = tuple(_features(view_name, made, where))
         check_unique("feature", (f.name for f in features), where=where)
-        return FeatureView(view_name, entity, source, columns, features, where)
+        return FeatureView(view_name, entity, source, columns, features, where, freshness)
 
     return declare
 
