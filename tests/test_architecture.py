@@ -17,7 +17,7 @@ SRC = ROOT / "src"
 ANYWHERE = "anywhere"
 # Which rooms may import which library. A client library belongs to its adapter; what is not listed here is refused.
 LIBRARIES: Mapping[str, tuple[str, ...] | str] = {
-    "alembic": ("adapters/mlflow",),
+    "alembic": ("adapters/mlflow", "adapters/sql"),
     "click": ("cli",),
     "deltalake": ("adapters/delta",),
     "mlflow": ("adapters/mlflow",),
@@ -30,7 +30,7 @@ LIBRARIES: Mapping[str, tuple[str, ...] | str] = {
     "rich": ("cli", "drawing"),
     "skl2onnx": ("bundle",),
     "sklearn": ("bundle", "training"),
-    "sqlalchemy": ("adapters/mlflow",),
+    "sqlalchemy": ("adapters/mlflow", "adapters/sql"),
 }
 # A value that the root holds itself: reading it imports nothing more.
 VERSION = "gapless.__version__"

@@ -118,7 +118,8 @@ class Deployments(Protocol):
 
         Raises: Conflict where another decision came first: nothing is changed.
 
-        Guarantees: `at_us` of a model's decisions never goes back: a clock that does is held at the last one.
+        Guarantees: `at_us` of a model's decisions never goes back: a clock that does is held at the last one. The line
+            in the audit trail is part of the transaction.
         """
         ...
 
@@ -158,7 +159,10 @@ class Incidents(Protocol):
         ...
 
     def close(self, id: int, *, by: str, at_us: int) -> Incident:
-        """Raises: NotFound."""
+        """Closed, with a line in the audit trail; one that is closed already stays as it is.
+
+        Raises: NotFound.
+        """
         ...
 
 
@@ -183,9 +187,9 @@ class Token:
 
 
 class Tokens(Protocol):
-    """Access tokens by their public id."""
+    """Access tokens by their public id. A change and its line in the audit trail are one transaction."""
 
-    def add(self, token: Token) -> None:
+    def add(self, token: Token, *, by: str = "") -> None:
         """Raises: InputError where one of that name is in force already."""
         ...
 
@@ -193,7 +197,7 @@ class Tokens(Protocol):
         """Every token, revoked ones too, oldest first."""
         ...
 
-    def revoke(self, name: str, *, at_us: int) -> Token:
+    def revoke(self, name: str, *, at_us: int, by: str = "") -> Token:
         """Raises: NotFound."""
         ...
 

@@ -18,6 +18,7 @@ from gapless.workspace.settings import Settings, find_folder, read_settings
 if TYPE_CHECKING:
     from gapless.features import Limits, StoreSources
     from gapless.ingest import StrictRows
+    from gapless.ports.metadata import Metadata
     from gapless.ports.offline import OfflineStore
     from gapless.ports.tracker import Tracker
     from gapless.training.outbox import Outbox
@@ -121,6 +122,13 @@ class Parts:
 
         self.home("")  # an embedded database lies there
         return MlflowTracker(self.settings.tracking_uri)
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """Deployments, incidents, tokens and the audit trail."""
+        from gapless.adapters.sql import SqlMetadata
+
+        return SqlMetadata(self.settings.metadata_url)
 
     @cached_property
     def outbox(self) -> Outbox:

@@ -1,0 +1,1 @@
+"""Migrations, run by `gapless.adapters.sql.migrating` without alembic's own configuration files."""
