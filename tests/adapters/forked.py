@@ -17,6 +17,7 @@ _PRELOADED = [
     "gapless.ingest",
     "gapless.testing.faults",
     "tests.adapters.test_delta_crashes",
+    "tests.adapters.test_segment_crashes",
     "tests.ingest.test_crashes",
 ]
 

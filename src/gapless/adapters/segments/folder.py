@@ -80,7 +80,7 @@ class LogFolder:
 
     @contextmanager
     def unheld(self, name: str) -> Iterator[Path | None]:
-        """The file of a segment, which stays unheld until the block ends; None where a writer holds it or it is gone."""
+        """The file of a segment, which no writer takes until the block ends; None where one holds it or it is gone."""
         for suffix in (".sealed", ".open", ".sealed"):  # it may be sealed between the first two looks
             with contextlib.suppress(FileNotFoundError):
                 handle = os.open(self.path / (name + suffix), os.O_RDONLY)

@@ -205,8 +205,8 @@ class SegmentLog:
             self._finish(segment)
 
     def _finish(self, segment: OpenSegment) -> None:
-        self._fault("sealing", segment.path.stem)
         try:
+            self._fault("sealing", segment.path.stem)
             self._folder.seal(segment)
         except OSError as error:  # its entries are safe: readers find it by its lock
             self._problem = storage_error(error, segment.path, "seal a segment of the prediction log")
