@@ -14,6 +14,7 @@ from sklearn.preprocessing import SplineTransformer, StandardScaler
 from gapless.adapters.onnx import OnnxRuntime
 from gapless.bundle import CodeVersion, as_json, feature_set, read_bundle, write_bundle
 from gapless.bundle.opening import open_scorer
+from gapless.bundle.profile import profile_of
 from gapless.errors import CertificateFailed, CorruptData, DefinitionError
 from gapless.expr import from_json
 from gapless.testing import check_scorer
@@ -37,6 +38,7 @@ def made(folder, estimator, *, rows=ROWS, runtime="onnx", kind="classification")
         model,
         fitted,
         rows[400:],
+        profile=profile_of(rows[:400], model.vector, trained_until_us=1),
         runtime=OnnxRuntime(),
         data_hash="a" * 64,
         code=CodeVersion("abc", dirty=False),
@@ -80,7 +82,7 @@ def test_the_same_parts_make_the_same_bundle(tmp_path):
 def test_its_files_are_a_runs_artifacts(tmp_path):
     result = made(tmp_path / "b", HistGradientBoostingClassifier(max_iter=2))
     files = result.files()
-    names = {"model.onnx", "certificate.json", "golden.json", "expressions.json", "manifest.json"}
+    names = {"model.onnx", "certificate.json", "golden.json", "expressions.json", "manifest.json", "profile.json"}
     assert files.keys() == {f"bundle/{name}" for name in names}
     for name, data in files.items():
         path = tmp_path / "copy" / name

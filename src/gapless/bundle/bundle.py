@@ -16,7 +16,7 @@ from gapless.errors import CorruptData, NotFound
 __all__ = ["Bundle", "as_json", "read_bundle", "write_bundle"]
 
 MANIFEST = "manifest.json"
-_FILES = {"model.onnx", "estimator.pkl", "expressions.json", "golden.json", "certificate.json"}
+_FILES = {"model.onnx", "estimator.pkl", "expressions.json", "golden.json", "certificate.json", "profile.json"}
 _NEEDED = {
     "onnx": {"model.onnx", "expressions.json", "golden.json", "certificate.json"},
     "python": {"estimator.pkl", "expressions.json", "golden.json"},
@@ -50,7 +50,7 @@ class Bundle:
         return data
 
     def document(self, name: str) -> Any:
-        """One of its JSON files ("expressions", "golden", "certificate"), parsed."""
+        """One of its JSON files ("expressions", "golden", "certificate", "profile"), parsed."""
         return json.loads(self.read(f"{name}.json"))
 
 
@@ -64,7 +64,8 @@ def write_bundle(target: Path, manifest: BundleManifest, files: Mapping[str, byt
     """The bundle is on stable storage at `target`, whole, and is returned.
 
     Parameters:
-        files — contents by name: model.onnx (or estimator.pkl), expressions.json, golden.json, certificate.json.
+        files — contents by name: model.onnx (or estimator.pkl), expressions.json, golden.json, certificate.json,
+            profile.json.
 
     Guarantees: atomic; the same manifest and files give the same bytes and the same hash.
 

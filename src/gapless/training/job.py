@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gapless.bundle import CodeVersion, as_json
 from gapless.bundle.certificate import Certificate
+from gapless.bundle.profile import profile_of
 from gapless.clock import format_instant
 from gapless.ports.scorer import GraphRuntime, Scorer
 from gapless.ports.tracker import Point, RunRecord
@@ -95,6 +96,7 @@ def train(
             model,
             fitted,
             split.evaluate.features,
+            profile=profile_of(learn.features, model.vector, trained_until_us=split.until_us),
             runtime=runtime,
             data_hash=data.manifest.content_hash,
             code=around.code,

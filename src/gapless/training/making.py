@@ -12,6 +12,7 @@ from gapless.bundle.certificate import Certificate, certify, takes_missing
 from gapless.bundle.convert import smallest_batch, to_onnx
 from gapless.bundle.golden import Golden, choose_rows
 from gapless.bundle.pickled import EstimatorScorer, answer, dump
+from gapless.bundle.profile import Profile
 from gapless.expr import to_json
 from gapless.ports.scorer import Float32, GraphRuntime, Scorer
 from gapless.product import Model
@@ -40,6 +41,7 @@ def make_bundle(
     fitted: Fitted,
     held_out: Float32,
     *,
+    profile: Profile,
     runtime: GraphRuntime,
     data_hash: str,
     code: CodeVersion,
@@ -50,6 +52,7 @@ def make_bundle(
 
     Parameters:
         held_out — rows of the vector that the estimator has not learned from: for the certificate and golden vectors.
+        profile — of the rows that the estimator has learned from.
         runtime — runs ONNX (`gapless.adapters.onnx.OnnxRuntime()`).
         data_hash — of the training set's content.
         created_us — when training began.
@@ -61,6 +64,7 @@ def make_bundle(
     rows = choose_rows(held_out)
     golden = Golden(rows, parts.scorer.score(rows)).to_dict()
     shared = {"golden.json": as_json(golden), "expressions.json": as_json(_expressions(model))}
+    shared |= {"profile.json": as_json(profile.to_dict())}
     manifest = BundleManifest(
         model=model.name,
         kind=fitted.kind,
