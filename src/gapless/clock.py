@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -16,6 +17,7 @@ __all__ = [
     "MINUTE",
     "SECOND",
     "Clock",
+    "SteadyClock",
     "SystemClock",
     "format_duration",
     "format_instant",
@@ -47,6 +49,36 @@ class SystemClock:
 
     def now_us(self) -> int:
         return time.time_ns() // 1_000
+
+
+class SteadyClock:
+    """A clock that never goes back: while the one below it does, the last instant that it gave is given again.
+
+    Guarantees: safe to share between threads; no reading is smaller than one that ended before it began.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> readings = iter([10, 7, 8, 11])
+        >>> steady = SteadyClock(SimpleNamespace(now_us=lambda: next(readings)))
+        >>> [steady.now_us() for _ in range(4)], steady.furthest_back_us
+        ([10, 10, 10, 11], 3)
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last: int | None = None
+        self.furthest_back_us = 0
+        """How far the clock below was behind at the most: 0 where it never went back."""
+
+    def now_us(self) -> int:
+        with self._lock:
+            now = self._clock.now_us()
+            if self._last is not None and now < self._last:
+                self.furthest_back_us = max(self.furthest_back_us, self._last - now)
+                return self._last
+            self._last = now
+            return now
 
 
 def parse_duration(text: str | timedelta) -> int:

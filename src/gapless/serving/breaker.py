@@ -1,0 +1,93 @@
+"""A store that does not answer costs one time limit per pause, not one per request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+from gapless.clock import SECOND, Clock, format_instant
+from gapless.errors import RemoteError, StorageError, Transient
+from gapless.ports.online import Committed, OnlineCapabilities, OnlineStore, Update
+
+__all__ = ["Breaker"]
+
+PAUSE_US = SECOND
+
+
+class Breaker:
+    """An OnlineStore that stops asking for a while after a read failed; damage of single values is none of its concern.
+
+    During the pause every read raises Transient at once, with what the store said. After it one caller asks again and
+    the others go on as before until it has an answer: so a store that comes back is used by itself.
+
+    Parameters:
+        store — what is read; writes and the rest pass through untouched.
+        clock — one that does not go back.
+        pause_us — from a failed read to the next one.
+    """
+
+    def __init__(self, store: OnlineStore, clock: Clock, *, pause_us: int = PAUSE_US) -> None:
+        self._store, self._clock, self._pause_us = store, clock, pause_us
+        self._lock = threading.Lock()
+        self._error: RemoteError | StorageError | None = None
+        self._since_us = self._again_us = 0
+
+    @property
+    def capabilities(self) -> OnlineCapabilities:
+        """Those of the store."""
+        return self._store.capabilities
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the store, and since when; None where the last read was answered."""
+        error = self._error
+        return None if error is None else f"{error.what} (since {format_instant(self._since_us)})"
+
+    def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The store's answer.
+
+        Raises: what the store raises; Transient without asking it during a pause.
+        """
+        if self._error is not None:
+            self._refuse_in_pause()
+        try:
+            found = self._store.read(keys)
+        except (RemoteError, StorageError) as error:
+            self._failed(error)
+            raise
+        self._error = None
+        return found
+
+    def _refuse_in_pause(self) -> None:
+        """Returns for the one caller that is to ask."""
+        with self._lock:
+            error, now = self._error, self._clock.now_us()
+            if error is None:
+                return
+            if now >= self._again_us:
+                self._again_us = now + self._pause_us
+                return
+        raise Transient(error.what, seen=error.seen, next_step=error.next_step, where=error.where) from error
+
+    def _failed(self, error: RemoteError | StorageError) -> None:
+        with self._lock:
+            now = self._clock.now_us()
+            if self._error is None:
+                self._since_us = now
+            self._error, self._again_us = error, now + self._pause_us
+
+    def commit(self, updates: Mapping[bytes, Update], offsets: Mapping[bytes, Update]) -> Committed:
+        """The store's."""
+        return self._store.commit(updates, offsets)
+
+    def keys(self, prefix: bytes) -> Iterator[bytes]:
+        """The store's."""
+        return self._store.keys(prefix)
+
+    def remove(self, prefix: bytes) -> int:
+        """The store's."""
+        return self._store.remove(prefix)
+
+    def close(self) -> None:
+        """The store is closed."""
+        self._store.close()
