@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gapless.product import EventSource
 
-__all__ = ["quarantine_table", "source_table"]
+__all__ = ["predictions_table", "quarantine_table", "source_table"]
 
 
 def source_table(source: EventSource) -> str:
@@ -15,3 +15,13 @@ def source_table(source: EventSource) -> str:
 def quarantine_table(source: EventSource) -> str:
     """The name of the table that holds the source's bad rows with their reasons."""
     return f"quarantine/{source.name}"
+
+
+def predictions_table(model: str, definition_hash: str) -> str:
+    """The name of the table that the answers of a model's definition land in.
+
+    Examples:
+        >>> predictions_table("late_arrival", "0123456789abcdef")
+        'predictions/late_arrival/0123456789ab'
+    """
+    return f"predictions/{model}/{definition_hash[:12]}"
