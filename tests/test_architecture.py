@@ -20,6 +20,7 @@ LIBRARIES: Mapping[str, tuple[str, ...] | str] = {
     "alembic": ("adapters/mlflow", "adapters/sql"),
     "click": ("cli",),
     "deltalake": ("adapters/delta",),
+    "lmdb": ("adapters/lmdb",),
     "mlflow": ("adapters/mlflow",),
     "msgspec": ANYWHERE,
     "numba": ("expr", "ingest", "windows"),  # loops over columns

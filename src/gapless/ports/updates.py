@@ -1,0 +1,38 @@
+"""What every online store refuses before it touches anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gapless.errors import InputError
+from gapless.ports.online import MAX_POSITION, Update
+
+__all__ = ["MAX_KEY_BYTES", "MAX_VALUE_BYTES", "check_prefix", "check_updates"]
+
+MAX_KEY_BYTES = 400
+MAX_VALUE_BYTES = 16 * 2**20
+
+
+def check_updates(updates: Mapping[bytes, Update], offsets: Mapping[bytes, Update]) -> None:
+    """Raises: InputError for a key, a position or a value out of range, or a key that is in both."""
+    for group in (updates, offsets):
+        for key, update in group.items():
+            if not 0 < len(key) <= MAX_KEY_BYTES:
+                raise _refused("a key has a length that no online store takes", len(key), f"1 to {MAX_KEY_BYTES} bytes")
+            if not 0 < update.position <= MAX_POSITION:
+                raise _refused("a position is out of range", update.position, f"1 to {MAX_POSITION}")
+            if len(update.value) > MAX_VALUE_BYTES:
+                seen = f"{len(update.value)} bytes for {key!r}"
+                raise _refused("a value is too large", seen, f"up to {MAX_VALUE_BYTES} bytes")
+    if both := updates.keys() & offsets.keys():
+        raise _refused("a key is an update and an offset at once", min(both), "one of them")
+
+
+def check_prefix(prefix: bytes) -> None:
+    """Raises: InputError for an empty prefix: removing everything is never meant."""
+    if not prefix:
+        raise _refused("an empty prefix would remove every key", prefix, "at least one byte")
+
+
+def _refused(what: str, seen: object, allowed: str) -> InputError:
+    return InputError(what, seen=seen, allowed=allowed, next_step="nothing was changed; mend the caller")
