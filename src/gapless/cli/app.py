@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "train": ("train", "Build the training set, fit, evaluate, track and register a version."),
     "models": ("models", "List registered versions, or show one whole."),
     "predict": ("predict", "Score requests into a table; resumable, each row once."),
+    "compact": ("compact", "Move what servers logged into tables, each answer once."),
     "status": ("status", "What the sources, the quarantine and the outbox hold."),
 }
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gapless.ingest import IngestReport
     from gapless.ports.tracker import VersionRecord
+    from gapless.serving.compact import CompactReport
     from gapless.training.outbox import Delivery
     from gapless.training.training_set import TrainingSet
     from gapless.workspace.predicting import Predicted
@@ -248,6 +249,7 @@ class Workspace(Parts):
         requests: Any = None,
         from_us: int | None = None,
         until_us: int | None = None,
+        known_by_us: int | None = None,
         version: str | None = None,
         allow_pickle: bool = False,
         progress: Progress | None = None,
@@ -258,19 +260,44 @@ class Workspace(Parts):
 
         Parameters:
             requests — a path, DataFrame or Arrow data; None: the ingested requests with event time in [from, until).
+            known_by_us — features see nothing that became known later, as if asked at that moment; None: all there is.
             version — a registered version; None is the newest.
             allow_pickle — needed for a version with runtime="python", whose pickle then runs.
 
         Raises: InputError, NotFound, SettingsError, CorruptData, StorageError.
 
         Guarantees: killed at any point and started again, the table is that of an undisturbed run. A run is known by
-            its requests and its version: a finished one adds nothing, also when sources hold more by then.
+            its requests, its version and `known_by_us`: a finished one adds nothing, also when sources hold more by
+            then.
         """
         from gapless.workspace.predicting import predict
 
         record = self.tracker.version(self.product.model(model).name, version)
         window = (from_us, until_us)
-        return predict(self, record, Path(out), requests, window, allow_pickle=allow_pickle, progress=progress)
+        return predict(
+            self,
+            record,
+            Path(out),
+            requests,
+            window,
+            known_by_us=known_by_us,
+            allow_pickle=allow_pickle,
+            progress=progress,
+        )
+
+    def compact(self, *, progress: Progress | None = None) -> CompactReport:
+        """Moves what servers have logged into tables `predictions/MODEL/…` of the offline store, each answer once.
+
+        What a running server still writes to stays, and comes with a later call; so does a damaged segment, or one of
+        a version that cannot be looked up now: `report.kept` says why.
+
+        Raises: SettingsError, StorageError; Transient where another process wrote to a table meanwhile.
+
+        Guarantees: killed at any point and run again, nothing is lost and nothing is there twice.
+        """
+        from gapless.workspace.compacting import compact
+
+        return compact(self, progress=progress)
 
     def _waiting_runs(self) -> int:
         return len(self.outbox.waiting())

@@ -1,0 +1,51 @@
+"""Where servers log what they answer: from a URI to a log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gapless.clock import Clock
+from gapless.errors import SettingsError
+from gapless.workspace.settings import FILE, Settings
+
+if TYPE_CHECKING:
+    from gapless.adapters.segments import BufferedLog, SegmentLog, SegmentReader
+
+__all__ = ["open_log", "read_log"]
+
+
+def open_log(
+    settings: Settings, *, mode: Literal["sync", "async"] = "sync", clock: Clock | None = None
+) -> SegmentLog | BufferedLog:
+    """A new writer of the log, for this process alone: open it after a fork.
+
+    Parameters:
+        mode — "sync": an answer waits until its entry is on stable storage. "async": it does not, up to a bound.
+
+    Raises: SettingsError for a log that is not in files.
+    """
+    from gapless.adapters.segments import BufferedLog, SegmentLog
+
+    log = SegmentLog(_folder(settings), clock=clock)
+    return log if mode == "sync" else BufferedLog(log)
+
+
+def read_log(settings: Settings) -> SegmentReader:
+    """The reader's end. Raises: SettingsError."""
+    from gapless.adapters.segments import SegmentReader
+
+    return SegmentReader(_folder(settings))
+
+
+def _folder(settings: Settings) -> Path:
+    scheme, _, path = settings.log_uri.partition(":")
+    if scheme == "file" and path:
+        return Path(path)
+    raise SettingsError(
+        "[stores] log names something that gapless cannot write to",
+        seen=settings.log,
+        allowed="file:FOLDER",
+        next_step=f'write log = "file:./.gapless/log" in {FILE}',
+        where=str(settings.folder / FILE),
+    )
