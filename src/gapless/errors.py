@@ -13,6 +13,7 @@ GaplessError
 │   ├── StorageError            (OSError)         disk full, no permission, path is a folder
 │   ├── CorruptData             (ValueError)      bytes at rest do not match their hash or format
 │   ├── CertificateFailed       (ValueError)      a model that ONNX and the estimator score differently
+│   ├── GateFailed              (ValueError)      a version that may not answer, by a gate that is shut
 │   ├── Conflict                (RuntimeError)    somebody else changed it meanwhile: look again, decide again
 │   └── MissingExtra            (ImportError)     an optional dependency; carries the install line
 ├── RemoteError                 a server elsewhere
@@ -42,6 +43,7 @@ __all__ = [
     "CorruptData",
     "DefinitionError",
     "GaplessError",
+    "GateFailed",
     "InputError",
     "MissingExtra",
     "NotFound",
@@ -232,6 +234,10 @@ class CorruptData(OperatorError, ValueError):
 
 class CertificateFailed(OperatorError, ValueError):
     """A model that ONNX and the fitted estimator score differently."""
+
+
+class GateFailed(OperatorError, ValueError):
+    """A version that may not answer, by a gate that is shut: nothing was changed."""
 
 
 class Conflict(OperatorError, RuntimeError):

@@ -3,6 +3,26 @@
 from __future__ import annotations
 
 from gapless.deploying.access import Denial, Guard
+from gapless.deploying.auditing import refusals
+from gapless.deploying.gates import GATES, Gate
+from gapless.deploying.inspecting import Inspection, inspect, read_only
+from gapless.deploying.promoting import Decided, Promotion, Rollback, promote, rollback
 from gapless.deploying.tokens import Issued, issue
 
-__all__ = ["Denial", "Guard", "Issued", "issue"]
+__all__ = [
+    "GATES",
+    "Decided",
+    "Denial",
+    "Gate",
+    "Guard",
+    "Inspection",
+    "Issued",
+    "Promotion",
+    "Rollback",
+    "inspect",
+    "issue",
+    "promote",
+    "read_only",
+    "refusals",
+    "rollback",
+]

@@ -129,3 +129,12 @@ class Tracker(Protocol):
         Raises: NotFound where there is no such artifact.
         """
         ...
+
+    def alias(self, version: VersionRecord, name: str) -> None:
+        """The name, such as "live", is this version's and no other's of its model: for people who look there.
+
+        Guarantees: idempotent. Nothing of gapless reads it: what is live is decided in the metadata database.
+
+        Raises: NotFound where there is no such version.
+        """
+        ...

@@ -82,6 +82,16 @@ def unknown_is_not_found(factory: Factory) -> None:
         _require(_missing(lambda: tracker.version(run.model, "9999")), "an unknown version is NotFound")
 
 
+def an_alias_moves(factory: Factory) -> None:
+    with _run("alias") as run:
+        made = [_delivered(factory(), replace(run, key=f"{number:032x}")) for number in range(2)]
+        for version in (*made, made[0], made[0]):
+            factory().alias(version, "live")
+        _require(factory().versions(run.model) == made[::-1], "an alias changes no version")
+        unknown = replace(made[0], version="9999")
+        _require(_missing(lambda: factory().alias(unknown, "live")), "an alias of no version is NotFound")
+
+
 def large_run_is_kept(factory: Factory) -> None:
     with _run("large") as run:
         points = tuple(Point(step, _STARTED + step * 1_000_000, step / 7) for step in range(1200))
@@ -98,6 +108,7 @@ TRACKER_CHECKS = (
     delivered_twice_is_once,
     versions_count_up,
     unknown_is_not_found,
+    an_alias_moves,
     large_run_is_kept,
 )
 

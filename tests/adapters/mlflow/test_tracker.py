@@ -50,6 +50,12 @@ def test_the_whole_suite_is_one_call(new_uri, tmp_path, monkeypatch):
     assert {one.name for one in (tmp_path / "home").iterdir()} == {"mlflow.db", "mlflow.db.lock", "mlflow-artifacts"}
 
 
+def test_an_alias_is_one_of_mlflow(new_uri):
+    TRACKER_CHECKS[[check.__name__ for check in TRACKER_CHECKS].index("an_alias_moves")](lambda: MlflowTracker(new_uri))
+    live = mlflow.MlflowClient(new_uri).get_model_version_by_alias("check_alias", "live")
+    assert str(live.version) == "1"
+
+
 BOTH = """
 import sys
 from pathlib import Path

@@ -128,6 +128,10 @@ class MlflowTracker:
             )
         return Path(self._call(client.download_artifacts, version.run_id, path, str(into)))
 
+    def alias(self, version: VersionRecord, name: str) -> None:
+        found = self.version(version.model, version.version)
+        self._call(self._connected.set_registered_model_alias, found.model, name, found.version)
+
     def _begin(self) -> Any:
         self._until = math.inf
         if self._connected is None:
