@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -21,11 +22,16 @@ COLUMNS = [f"x{i:02}" for i in range(20)]
 TRAINED_ON = 20_000
 
 
+def learned_from(rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """The rows that the estimator is fitted on; the first draw of the generator."""
+    return rng.normal(size=(TRAINED_ON, len(COLUMNS)))
+
+
 def write(folder: str, rows: int) -> None:
     half = Path(f"{folder}.{os.getpid()}")
     half.mkdir(parents=True)
     rng = np.random.default_rng(7)
-    features = rng.normal(size=(TRAINED_ON, len(COLUMNS)))
+    features = learned_from(rng)
     logit = features[:, 0] + features[:, 1] * features[:, 2] + np.sin(3 * features[:, 3])
     estimator = HistGradientBoostingClassifier(max_iter=100, random_state=0)
     estimator.fit(features.astype(np.float32), rng.random(TRAINED_ON) < 1 / (1 + np.exp(-logit)))

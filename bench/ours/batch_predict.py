@@ -7,17 +7,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 import gapless as gl
 from bench.child import serve
-from bench.ours.batch_data import COLUMNS
+from bench.ours.batch_data import COLUMNS, learned_from
 from bench.ours.model import reader
 from gapless.adapters.delta import DeltaStore
 from gapless.adapters.onnx import OnnxRuntime
+from gapless.bundle.profile import profile_of
 from gapless.features import Limits, TableSources
-from gapless.serving import Version, chunk_rows_for, predict
+from gapless.serving import Answering, Judge, Version, chunk_rows_for, predict
 
 ROWS = ["id", "t", *COLUMNS]
 
@@ -51,10 +53,15 @@ def work(state: Any) -> int:
 
 
 def score(made: gl.Model, scorer: Any, rows: Any, store: DeltaStore) -> int:
-    version = Version("bench", "1", "", "")
+    answering = Answering(made, Version("bench", "1", "", ""), scorer, judge(made))
     chunk_rows = chunk_rows_for(made, Limits())
-    report = predict(made, version, scorer, rows, TableSources({}), store, "answers", run="run", chunk_rows=chunk_rows)
+    report = predict(answering, rows, TableSources({}), store, "answers", run="run", chunk_rows=chunk_rows)
     return report.rows
+
+
+def judge(made: gl.Model) -> Judge:
+    learned = learned_from(np.random.default_rng(7)).astype(np.float32)
+    return Judge(made.trust, profile_of(learned, made.vector, trained_until_us=0), made.feature_set)
 
 
 def finish(options: dict[str, Any], rows: int) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from gapless.adapters.delta import DeltaStore
+from gapless.clock import DAY
 from gapless.features import TableSources
 from gapless.ports.scorer import Scores
-from gapless.serving import Pins, Version, pinned, predict
-from tests.features.world import MODEL, event_table, history, request_table
+from gapless.serving import Answering, Judge, Pins, Version, pinned, predict
+from tests.features.world import MODEL, START, event_table, history, request_table
 
 CHUNK = 7
+AS_OF = START + DAY
 VERSION = Version("m", "3", "definition", "bundle")
 
 
@@ -44,9 +46,7 @@ def run(folder, *, fault=None, chunk_rows=CHUNK, run_id="r" * 64):
     store = DeltaStore(folder / "store", **({"fault": fault} if fault else {}))
     pins = pinned(folder / "pins", run_id, Pins({"events": 1}, chunk_rows))
     return predict(
-        MODEL,
-        VERSION,
-        SumScorer(),
+        Answering(MODEL, VERSION, SumScorer(), Judge(MODEL.trust, None, MODEL.feature_set), {"stats": AS_OF}),
         request_table(asks),
         TableSources({"events": event_table(rows)}),
         store,

@@ -18,6 +18,7 @@ __all__ = ["command"]
 @click.option("--requests", type=click.Path(path_type=Path), metavar="FILE", help="One row per request.")
 @click.option("--from", "from_us", type=instant, metavar="T", help="Instead: ingested requests from then on,")
 @click.option("--until", "until_us", type=instant, metavar="T", help="and before then.")
+@click.option("--known-by", "known_by_us", type=instant, metavar="T", help="Features see nothing known later.")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), metavar="TABLE", help="A Delta table (a folder)."
 )
@@ -30,6 +31,7 @@ def command(
     requests: Path | None,
     from_us: int | None,
     until_us: int | None,
+    known_by_us: int | None,
     out: Path,
     version: str | None,
     allow_pickle: bool,
@@ -53,6 +55,7 @@ def command(
             requests=requests,
             from_us=from_us,
             until_us=until_us,
+            known_by_us=known_by_us,
             version=version,
             allow_pickle=allow_pickle,
             progress=step.done,
@@ -64,6 +67,7 @@ def command(
             {
                 "rows": report.rows,
                 "there already": report.rows_repeated,
+                "trust": ", ".join(f"{level} {rows:,}" for level, rows in report.trust.items() if rows) or None,
                 "model version": report.version,
                 "written to": str(out),
             },

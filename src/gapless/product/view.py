@@ -76,8 +76,16 @@ class FeatureView:
         """The expected freshness in microseconds."""
         if self.freshness is not None:
             return parse_duration(self.freshness)
-        shortest = min((f.window.width_us for f in self.features if f.window.width_us is not None), default=DAY)
-        return min(max(shortest, 5 * MINUTE), DAY)
+        return min(max(min(self._widths, default=DAY), 5 * MINUTE), DAY)
+
+    @property
+    def has_window(self) -> bool:
+        """Whether one of its features looks back for a limited time only."""
+        return bool(self._widths)
+
+    @property
+    def _widths(self) -> list[int]:
+        return [f.window.width_us for f in self.features if f.window.width_us is not None]
 
     @cached_property
     def inputs(self) -> frozenset[str]:

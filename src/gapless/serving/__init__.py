@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from gapless.serving.batch import PredictReport, Version, chunk_rows_for, predict, prediction_schema, run_identity
+from gapless.serving.batch import (
+    Answering,
+    PredictReport,
+    Version,
+    chunk_rows_for,
+    predict,
+    prediction_schema,
+    run_identity,
+)
 from gapless.serving.pins import Pins, pinned
+from gapless.serving.trust import Judge, Judged
 
 __all__ = [
+    "Answering",
+    "Judge",
+    "Judged",
     "Pins",
     "PredictReport",
     "Version",

@@ -1,27 +1,31 @@
 """Batch prediction: requests in, a table of predictions out, resumable and each row once.
 
-requests ─ chunk i ─► features as of each request ─► float32 ─► scorer ─► append(batch_id = run, i)
+requests ─ chunk i ─► features as of each request ─► float32 ─► scorer ─► judge ─► append(batch_id = run, i)
              └ there already? next
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from gapless.arrow import TIMESTAMP
+from gapless.arrow import TIMESTAMP, to_numpy
 from gapless.features import Limits, SourceReader, ahead, checked_requests, chunked, compute, float32_matrix, in_order
 from gapless.ports.offline import OfflineStore
-from gapless.ports.scorer import Float32, Scorer, Scores
+from gapless.ports.scorer import Float32, Scorer
 from gapless.product import Model
+from gapless.product.trust import LEVELS
+from gapless.serving.trust import Judge
 
-__all__ = ["PredictReport", "Version", "chunk_rows_for", "predict", "prediction_schema", "run_identity"]
+__all__ = ["Answering", "PredictReport", "Version", "chunk_rows_for", "predict", "prediction_schema", "run_identity"]
 
 _SLICE_ROWS = 1 << 15
 
@@ -38,13 +42,15 @@ class Version:
 
 @dataclass(frozen=True)
 class PredictReport:
-    """What a run did. `rows_repeated` were in the table already, from an earlier start of the same run."""
+    """What a run did. `rows_repeated` were in the table already, from an earlier start of the same run; `trust` counts
+    the levels of all others."""
 
     table: str
     rows: int
     rows_repeated: int
     chunks: int
     run: str
+    trust: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -71,6 +77,8 @@ def prediction_schema(model: Model, *, probability: bool) -> pa.Schema:
         pa.field("as_of", TIMESTAMP),
         pa.field("prediction", pa.float32()),
         *([pa.field("probability", pa.float32())] if probability else []),
+        pa.field("trust", pa.string()),
+        pa.field("reasons", pa.string()),
         pa.field("model", pa.string()),
         pa.field("model_version", pa.string()),
         pa.field("definition_hash", pa.string()),
@@ -84,10 +92,25 @@ def chunk_rows_for(model: Model, limits: Limits) -> int:
     return rows if model.views else min(rows, 1 << 18)
 
 
+@dataclass(frozen=True, eq=False)
+class Answering:
+    """Who answers, and by what an answer is judged.
+
+    Parameters:
+        as_of_us — by view: everything known until then is in the sources; None or absent: they hold nothing for it.
+        known_by_us — events that became known later are not seen.
+    """
+
+    model: Model
+    version: Version
+    scorer: Scorer
+    judge: Judge
+    as_of_us: Mapping[str, int | None] = field(default_factory=dict)
+    known_by_us: int | None = None
+
+
 def predict(
-    model: Model,
-    version: Version,
-    scorer: Scorer,
+    answering: Answering,
     requests: pa.Table | pa.RecordBatchReader,
     sources: SourceReader,
     store: OfflineStore,
@@ -113,52 +136,65 @@ def predict(
     Cost: memory of one chunk and its features, whatever the number of requests.
     """
     done = repeated = count = 0
-    for i, chunk in enumerate(ahead(chunked(checked_requests(model.requests, requests), chunk_rows))):
+    levels: Counter[str] = Counter()
+    checked = checked_requests(answering.model.requests, requests)
+    for i, chunk in enumerate(ahead(chunked(checked, chunk_rows))):
         batch_id = f"{run}:{i}"
         if store.has_batch(table, batch_id):
             repeated += chunk.num_rows
         else:
-            answered = _answered(model, version, scorer, chunk, sources, limits)
+            answered = _answered(answering, chunk, sources, limits)
             reader = pa.RecordBatchReader.from_batches(answered.schema, [answered])
-            store.append(table, reader, batch_id=batch_id)
+            if not store.append(table, reader, batch_id=batch_id).repeated:
+                levels.update(_counted(answered.column("trust")))
         done, count = done + chunk.num_rows, i + 1
         if progress is not None:
             progress(done)
-    return PredictReport(table, done, repeated, count, run)
+    return PredictReport(table, done, repeated, count, run, {level: levels[level] for level in LEVELS})
 
 
-def _answered(
-    model: Model, version: Version, scorer: Scorer, chunk: pa.RecordBatch, sources: SourceReader, limits: Limits
-) -> pa.RecordBatch:
+def _counted(column: pa.Array) -> dict[str, int]:
+    return {item["values"]: item["counts"] for item in pc.value_counts(column).to_pylist()}
+
+
+def _answered(answering: Answering, chunk: pa.RecordBatch, sources: SourceReader, limits: Limits) -> pa.RecordBatch:
     # One chunk here is one chunk there, so that what was committed together was computed together.
-    parts = compute(model, pa.Table.from_batches([chunk]), sources, limits=limits)
-    answered = [_scored(model, version, scorer, part, limits.workers) for part in parts]
+    requests, known_by = pa.Table.from_batches([chunk]), answering.known_by_us
+    parts = compute(answering.model, requests, sources, known_by_us=known_by, limits=limits)
+    answered = [_scored(answering, part, limits.workers) for part in parts]
     return answered[0] if len(answered) == 1 else pa.concat_batches(answered)
 
 
-def _scored(model: Model, version: Version, scorer: Scorer, features: pa.RecordBatch, workers: int) -> pa.RecordBatch:
-    scores = _in_slices(scorer, float32_matrix(features, model.vector), workers)
-    rows = features.num_rows
-    columns: Iterator[pa.Array] = iter(
-        [
-            features.column(model.requests.event_id),
-            features.column(model.requests.event_time),
-            _answers(scores.prediction),
-            *([] if scores.probability is None else [_answers(scores.probability)]),
-            *(pa.array([text]).take(pa.array(np.zeros(rows, np.int32))) for text in _stamps(version)),
-        ]
+def _scored(answering: Answering, features: pa.RecordBatch, workers: int) -> pa.RecordBatch:
+    """Answers and trust of all rows, by several threads; a row's answer has the same bits in any batch."""
+    model, rows = answering.model, features.num_rows
+    matrix = float32_matrix(features, model.vector)
+    slices = [slice(start, min(start + _SLICE_ROWS, rows)) for start in range(0, rows, _SLICE_ROWS)]
+    parts = in_order(lambda part: _scored_slice(answering, features, matrix, part), slices, workers=workers)
+    scored = [pa.concat_arrays(column) for column in zip(*parts, strict=True)]
+    columns = [
+        features.column(model.requests.event_id),
+        features.column(model.requests.event_time),
+        *scored,
+        *(pa.array([text]).take(pa.array(np.zeros(rows, np.int32))) for text in _stamps(answering.version)),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=prediction_schema(model, probability=len(scored) == 4))
+
+
+def _scored_slice(answering: Answering, features: pa.RecordBatch, matrix: Float32, part: slice) -> tuple[pa.Array, ...]:
+    """(prediction, probability where there is one, trust, reasons) of some rows."""
+    rows, values = features.slice(part.start, part.stop - part.start), matrix[part]
+    scores = answering.scorer.score(values)
+    at, _ = to_numpy(rows.column(answering.model.requests.event_time))
+    judged = answering.judge.judge_table(
+        dict(zip(rows.schema.names, rows.columns, strict=True)),
+        values,
+        at_us=at,
+        as_of_us=answering.as_of_us,
+        answered=~np.isnan(scores.prediction),
     )
-    schema = prediction_schema(model, probability=scores.probability is not None)
-    return pa.RecordBatch.from_arrays(list(columns), schema=schema)
-
-
-def _in_slices(scorer: Scorer, matrix: Float32, workers: int) -> Scores:
-    """Scores of all rows, by several threads; a row's answer has the same bits in any batch."""
-    slices = [matrix[start : start + _SLICE_ROWS] for start in range(0, len(matrix), _SLICE_ROWS)]
-    parts = list(in_order(scorer.score, slices, workers=workers))
-    probabilities = [part.probability for part in parts if part.probability is not None]
-    prediction = np.concatenate([part.prediction for part in parts])
-    return Scores(prediction, np.concatenate(probabilities) if probabilities else None)
+    found = [scores.prediction] if scores.probability is None else [scores.prediction, scores.probability]
+    return *(_answers(column) for column in found), *judged.to_arrow()
 
 
 def _stamps(version: Version) -> tuple[str, str, str]:

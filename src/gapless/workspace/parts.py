@@ -79,14 +79,9 @@ class Parts:
 
     def known_by(self, model: Model, sources: StoreSources) -> int:
         """The last moment the requests and labels speak of; the clock is not asked, so the answer can be had again."""
-        from gapless.arrow import KNOWN_AT
-        from gapless.ports.tables import source_table
-
-        last = []
-        for source in (model.requests, model.label.source):
-            stats = self.offline.stats(source_table(source), version=sources.versions[source.name])
-            if KNOWN_AT in stats.ranges:
-                last.append(int(stats.ranges[KNOWN_AT][1]))
+        both = (model.requests, model.label.source)
+        found = (self.newest_known_us(source, sources.versions[source.name]) for source in both)
+        last = [us for us in found if us is not None]
         if not last:
             raise NotFound(
                 f"model {model.name!r} has neither requests nor labels",
@@ -94,6 +89,14 @@ class Parts:
                 next_step=f"gapless ingest {model.requests.name} FILE",
             )
         return max(last)
+
+    def newest_known_us(self, source: EventSource, version: int) -> int | None:
+        """When the newest row of one version of a source became known; None where it has no row."""
+        from gapless.arrow import KNOWN_AT
+        from gapless.ports.tables import source_table
+
+        ranges = self.offline.stats(source_table(source), version=version).ranges
+        return int(ranges[KNOWN_AT][1]) if KNOWN_AT in ranges else None
 
     @contextmanager
     def rows(self, source: EventSource, data: Any) -> Iterator[StrictRows]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,12 +13,13 @@ import pyarrow as pa
 from gapless.adapters.delta import DeltaStore
 from gapless.adapters.onnx import OnnxRuntime
 from gapless.bundle.opening import open_scorer
+from gapless.bundle.profile import read_profile
 from gapless.errors import DefinitionError, InputError
 from gapless.features import StoreSources
 from gapless.ports.tracker import VersionRecord
 from gapless.product import Model
 from gapless.product.hashing import definition_hash
-from gapless.serving import Pins, PredictReport, Version, chunk_rows_for, pinned, run_identity
+from gapless.serving import Answering, Judge, Pins, PredictReport, Version, chunk_rows_for, pinned, run_identity
 from gapless.serving import predict as predict_rows
 from gapless.workspace.parts import Parts
 from gapless.workspace.versions import fetch_bundle
@@ -28,7 +29,12 @@ __all__ = ["Predicted", "predict"]
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a batch prediction did. `newer_sources`: hold more by now than this run, which was begun earlier, reads."""
+    """What a batch prediction did.
+
+    Parameters:
+        trust — the levels of the rows that were answered now, without the `rows_repeated`.
+        newer_sources — hold more by now than this run, which was begun earlier, reads.
+    """
 
     model: str
     version: str
@@ -36,6 +42,7 @@ class Predicted:
     rows: int
     rows_repeated: int
     run: str
+    trust: dict[str, int]
     sources: dict[str, int]
     newer_sources: tuple[str, ...]
 
@@ -51,6 +58,7 @@ def predict(
     requests: Any,
     window: tuple[int | None, int | None],
     *,
+    known_by_us: int | None,
     allow_pickle: bool,
     progress: Callable[[int], None] | None,
 ) -> Predicted:
@@ -59,10 +67,12 @@ def predict(
     bundle = fetch_bundle(parts, record)
     _check_same_features(model, bundle.manifest.features_hash, record)
     scorer = open_scorer(bundle, OnnxRuntime(), allow_pickle=allow_pickle)
+    judge = Judge(model.trust, read_profile(bundle), model.feature_set)
     version = Version(record.model, record.version, bundle.manifest.definition_hash, bundle.hash)
     with _requests(parts, model, requests, window) as (content, open_rows):
         table = out.resolve()  # where a link leads to, not where it lies
-        run = run_identity(f"{content} {table}", version)
+        known_by = "" if known_by_us is None else f" known by {known_by_us}"
+        run = run_identity(f"{content} {table}{known_by}", version)
         newest = parts.sources(model, labels=False, requests=requests is None).versions
         limits = parts.limits()
         fresh = Pins(newest, chunk_rows_for(model, limits))
@@ -70,9 +80,7 @@ def predict(
         sources = parts.sources(model, labels=False, requests=requests is None, versions=pins.versions)
         store = DeltaStore(table.parent)
         report = predict_rows(
-            model,
-            version,
-            scorer,
+            Answering(model, version, scorer, judge, _as_of(parts, model, pins, known_by_us), known_by_us),
             open_rows(sources),
             sources,
             store,
@@ -95,9 +103,23 @@ def _predicted(
         report.rows,
         report.rows_repeated,
         report.run,
+        dict(report.trust),
         dict(pins.versions),
         tuple(name for name, version in newest.items() if version != pins.versions.get(name)),
     )
+
+
+def _as_of(parts: Parts, model: Model, pins: Pins, known_by_us: int | None) -> Mapping[str, int | None]:
+    """By view: up to when its source is known.
+
+    That is the newest row that the source holds. A view that looks back forever may be of a source that hardly ever
+    changes, and its last row says nothing then: it is taken to be known as far as the newest of all sources.
+    """
+    if known_by_us is not None:
+        return dict.fromkeys((view.name for view in model.views), known_by_us)
+    newest = {v.source.name: parts.newest_known_us(v.source, pins.versions[v.source.name]) for v in model.views}
+    furthest = max((us for us in newest.values() if us is not None), default=None)
+    return {view.name: newest[view.source.name] if view.has_window else furthest for view in model.views}
 
 
 @contextmanager
