@@ -1,0 +1,23 @@
+"""The newest state of each key: records, materializing them, features as of a request from them."""
+
+from __future__ import annotations
+
+from gapless.online.history import History, StoreHistory
+from gapless.online.layout import Layout, Value
+from gapless.online.looked import GroupState, Heads, Looked
+from gapless.online.materialize import Materialized, materialize
+from gapless.online.reader import OnlineReader, groups_of_views
+
+__all__ = [
+    "GroupState",
+    "Heads",
+    "History",
+    "Layout",
+    "Looked",
+    "Materialized",
+    "OnlineReader",
+    "StoreHistory",
+    "Value",
+    "groups_of_views",
+    "materialize",
+]

@@ -1,0 +1,95 @@
+"""The history of a source in the order of its places: what materializing reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gapless.arrow import KNOWN_AT, OFFSET
+from gapless.errors import NotFound
+from gapless.ports.offline import OfflineStore, TimeRange
+from gapless.ports.tables import source_table
+from gapless.product import EventSource
+
+__all__ = ["History", "StoreHistory"]
+
+
+class History(Protocol):
+    """Events of sources, each with its place (0, 1, 2…) and the instant at which it became known."""
+
+    def end(self, source: EventSource) -> int:
+        """The place after the last event."""
+        ...
+
+    def read(
+        self,
+        source: EventSource,
+        columns: Sequence[str],
+        *,
+        offsets: tuple[int, int],
+        known: tuple[int | None, int],
+    ) -> Iterator[pa.RecordBatch]:
+        """The columns, `_known_at` and `_offset` of events in the order of their places.
+
+        Parameters:
+            offsets — places in [start, end).
+            known — became known after the first instant (None: ever) and by the second.
+        """
+        ...
+
+
+class StoreHistory:
+    """The tables of an offline store, each at one pinned version.
+
+    Raises: NotFound for a source that was never ingested.
+    """
+
+    def __init__(self, store: OfflineStore, sources: Mapping[str, EventSource]) -> None:
+        self._store = store
+        self.versions = {name: self._pin(source) for name, source in sources.items()}
+
+    def _pin(self, source: EventSource) -> int:
+        found = self._store.version(source_table(source))
+        if found is None:
+            raise NotFound(
+                f"source {source.name!r} has no events",
+                seen=source_table(source),
+                allowed=", ".join(self._store.tables()) or "(the store is empty)",
+                next_step=f"gapless ingest {source.name} FILE",
+            )
+        return found
+
+    def end(self, source: EventSource) -> int:
+        return self._store.stats(source_table(source), version=self.versions[source.name]).rows
+
+    def read(
+        self,
+        source: EventSource,
+        columns: Sequence[str],
+        *,
+        offsets: tuple[int, int],
+        known: tuple[int | None, int],
+    ) -> Iterator[pa.RecordBatch]:
+        # Either range skips files and row groups: places for what is new, instants for what was late.
+        by_place = TimeRange(OFFSET, *offsets)
+        within = by_place if known[0] is None else TimeRange(KNOWN_AT, known[0] + 1, known[1] + 1)
+        reader = self._store.read(
+            source_table(source),
+            columns=[*columns, KNOWN_AT, OFFSET],
+            version=self.versions[source.name],
+            within=within,
+        )
+        for batch in reader:
+            kept = batch.filter(_wanted(batch, offsets, known))
+            if kept.num_rows:
+                yield kept
+
+
+def _wanted(batch: pa.RecordBatch, offsets: tuple[int, int], known: tuple[int | None, int]) -> pa.Array:
+    place, when = batch.column(OFFSET), batch.column(KNOWN_AT).view(pa.int64())
+    wanted = pc.and_(pc.greater_equal(place, offsets[0]), pc.less(place, offsets[1]))
+    wanted = pc.and_(wanted, pc.less_equal(when, known[1]))
+    return wanted if known[0] is None else pc.and_(wanted, pc.greater(when, known[0]))

@@ -1,0 +1,142 @@
+"""What one look into the store found: features by row or by column, and how much the state behind them knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from gapless.arrow import ARROW_TYPES
+from gapless.online.layout import Value
+from gapless.schema import Type
+from gapless.windows.states import StateRead
+
+__all__ = ["GroupState", "Heads", "Looked", "Shape"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class GroupState:
+    """What the state of one group knows: the events below `offset` that were known by `as_of_us`.
+
+    Parameters:
+        position — of the newest commit to the group; with the namespace it names the state exactly.
+        as_of_us — None: not materialized, every key reads as one without events.
+        damaged — the record that would say cannot be read.
+    """
+
+    namespace: str
+    views: tuple[str, ...]
+    position: int = 0
+    offset: int = 0
+    as_of_us: int | None = None
+    damaged: bool = False
+
+
+@dataclass(frozen=True)
+class Heads:
+    """All groups of a reader at the instant of a look. Views by name; see `GroupState.as_of_us`."""
+
+    groups: tuple[GroupState, ...]
+    as_of_us: Mapping[str, int | None]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Which column of a read becomes which feature.
+
+    Parameters:
+        names, places, types — of each feature, in one order.
+        spans — per group the columns [start, end) of a read.
+    """
+
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+    types: tuple[Type, ...]
+    spans: tuple[tuple[int, int], ...]
+
+    @property
+    def special(self) -> tuple[tuple[str, int, Type], ...]:
+        """The features that are no floats."""
+        every = zip(self.names, self.places, self.types, strict=True)
+        return tuple(each for each in every if each[2] is not Type.FLOAT)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Features of some rows, each as of its own instant.
+
+    Parameters:
+        at_us — the instants.
+        heads — what the state of each group knows.
+        damaged — (row, group) of records that are not what was written: features of these groups are null.
+        early — (row, group) of records that hold an event that was not visible yet at the row's instant: their
+            features are not those of that instant.
+    """
+
+    at_us: Array
+    heads: Heads
+    damaged: Sequence[tuple[int, int]]
+    early: Sequence[tuple[int, int]]
+    _shape: Shape
+    _special: tuple[tuple[str, int, Type], ...]
+    _read: StateRead
+
+    def __len__(self) -> int:
+        return len(self.at_us)
+
+    @property
+    def as_of_us(self) -> Mapping[str, int | None]:
+        """By view: everything known until then is in; None where the view is not materialized."""
+        return self.heads.as_of_us
+
+    @property
+    def asked_in_past(self) -> npt.NDArray[np.bool_]:
+        """[row, group]: whether `early` holds the pair."""
+        return self._marked(self.early)
+
+    @property
+    def is_damaged(self) -> npt.NDArray[np.bool_]:
+        """[row, group]: whether `damaged` holds the pair."""
+        return self._marked(self.damaged)
+
+    def _marked(self, pairs: Sequence[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+        marks = np.zeros((len(self), len(self.heads.groups)), np.bool_)
+        for pair in pairs:
+            marks[pair] = True
+        return marks
+
+    def row(self, i: int) -> dict[str, Value]:
+        """Every feature of one row by column: a float, bool, str or int (an instant in µs); None is null."""
+        values, valid = self._read.numbers[i].tolist(), self._read.valid[i].tolist()
+        pairs = zip(self._shape.names, self._shape.places, strict=True)
+        found: dict[str, Value] = {name: values[place] if valid[place] else None for name, place in pairs}
+        for name, place, kind in self._special:
+            found[name] = self._value(i, place, kind) if valid[place] else None
+        return found
+
+    def _value(self, i: int, place: int, kind: Type) -> Value:
+        if kind is Type.STRING:
+            return self._read.texts[place][i]
+        return bool(self._read.numbers[i, place]) if kind is Type.BOOL else int(self._read.ints[i, place])
+
+    def columns(self) -> dict[str, pa.Array]:
+        """Every feature as an Arrow column, in the types of `gapless.arrow.ARROW_TYPES`."""
+        features = zip(self._shape.names, self._shape.places, self._shape.types, strict=True)
+        return {name: self._column(place, kind) for name, place, kind in features}
+
+    def _column(self, place: int, kind: Type) -> pa.Array:
+        null = ~self._read.valid[:, place]
+        if kind is Type.STRING:
+            texts = self._read.texts[place]
+            return pa.array([None if gone else text for text, gone in zip(texts, null, strict=True)], pa.string())
+        if kind is Type.BOOL:
+            return pa.array(self._read.numbers[:, place].astype(np.bool_), mask=null)
+        source = self._read.numbers if kind is Type.FLOAT else self._read.ints
+        plain = pa.array(np.ascontiguousarray(source[:, place]), mask=null)
+        return plain if kind is Type.FLOAT else plain.view(ARROW_TYPES[kind])
