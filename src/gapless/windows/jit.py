@@ -7,7 +7,7 @@ kernels are made of.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +25,7 @@ __all__ = [
     "OUT_FLOATS",
     "REAL",
     "compiled",
+    "digest",
     "inlined",
     "types",
 ]
@@ -41,18 +42,29 @@ OUT_FLAGS = types.boolean[:, ::1]
 INT, REAL, FLAG = types.int64, types.float64, types.boolean
 
 _FILES = ("counting", "distinct", "extremes", "groups", "jit", "limbs", "picks", "small", "sorting", "wide")
-_DIGEST = sha256(b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in _FILES)).hexdigest()[:8]
+
+
+def digest(names: Iterable[str]) -> str:
+    """Of the files of this room, named without their ending."""
+    return sha256(b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in names)).hexdigest()[:8]
+
+
+_DIGEST = digest(_FILES)
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 _njit: Any = numba.njit
 
 inlined: Callable[[Any], Any] = _njit(**_OPTIONS)
 
 
-def compiled(signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate a kernel with its one signature; it is compiled, or loaded, when its module is imported."""
+def compiled(signature: Any, version: str = _DIGEST) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a kernel with its one signature; it is compiled, or loaded, when its module is imported.
+
+    Parameters:
+        version — changes with every file that the kernel is made of.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        function.__qualname__ = f"{function.__qualname__}_{_DIGEST}"
+        function.__qualname__ = f"{function.__qualname__}_{version}"
         try:
             return cast(Callable[..., Any], _njit(signature, cache=True, **_OPTIONS)(function))
         except RuntimeError as error:
