@@ -9,14 +9,18 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "Crash": "faults",
+    "CrashAtCall": "faults",
     "FailAt": "faults",
     "KillAt": "faults",
     "KillAtCall": "faults",
     "OFFLINE_STORE_CHECKS": "offline",
+    "ONLINE_STORE_CHECKS": "online",
     "PREDICTION_LOG_CHECKS": "prediction_log",
     "RecordedSync": "faults",
     "TRACKER_CHECKS": "tracker",
     "check_offline_store": "offline",
+    "check_online_store": "online",
     "check_prediction_log": "prediction_log",
     "check_scorer": "scorer",
     "check_tracker": "tracker",
