@@ -30,8 +30,11 @@ LIBRARIES: Mapping[str, tuple[str, ...] | str] = {
     "pyarrow": ANYWHERE,
     "rich": ("cli", "drawing"),
     "skl2onnx": ("bundle",),
+    "prometheus_client": ("serving",),
     "sklearn": ("bundle", "training"),
     "sqlalchemy": ("adapters/mlflow", "adapters/sql"),
+    "starlette": ("serving",),
+    "uvicorn": ("serving",),
 }
 # A value that the root holds itself: reading it imports nothing more.
 VERSION = "gapless.__version__"

@@ -1,0 +1,26 @@
+"""The HTTP server: paths over a service, health, metrics, tokens, and how it starts and goes away."""
+
+from __future__ import annotations
+
+from gapless.serving.http.app import Application
+from gapless.serving.http.doors import Door, GuardedDoor, LocalDoor, OpenDoor
+from gapless.serving.http.drain import Drain
+from gapless.serving.http.meters import Meters, Workers
+from gapless.serving.http.server import Listening, listen, run
+from gapless.serving.http.service import Limits, Service
+
+__all__ = [
+    "Application",
+    "Door",
+    "Drain",
+    "GuardedDoor",
+    "Limits",
+    "Listening",
+    "LocalDoor",
+    "Meters",
+    "OpenDoor",
+    "Service",
+    "Workers",
+    "listen",
+    "run",
+]

@@ -1,0 +1,188 @@
+"""uvicorn with one thing changed: on SIGTERM it first says that it goes away, and goes when its clients have left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from uvicorn import Config, Server
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
+
+from gapless.errors import SettingsError
+from gapless.serving.http.app import Application
+
+__all__ = ["Listening", "listen", "run"]
+
+_BACKLOG = 2048
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where a server listens and how it runs.
+
+    Parameters:
+        application — makes the application in each worker, so it crosses to another process: a frozen value with
+            `__call__`, not a closure.
+        workers — processes; with more than one, a supervisor starts another one where one dies.
+        certificate, key — PEM files, for TLS without a proxy.
+    """
+
+    socket: socket.socket
+    application: Callable[[], Application]
+    workers: int = 1
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        host, port = self.socket.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        return f"{'https' if self.certificate else 'http'}://{shown}:{port}"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that is bound; port 0 takes a free one.
+
+    Raises: SettingsError where it cannot be.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(family, kind, protocol)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+    except (OSError, OverflowError, UnicodeError) as error:
+        step = "choose another --port, or stop what listens there"
+        raise SettingsError("cannot listen", seen=f"{host}:{port}: {error}", next_step=step) from None
+    made.listen(_BACKLOG)
+    made.set_inheritable(True)
+    return made
+
+
+def run(listening: Listening) -> None:
+    """Serves until SIGTERM or SIGINT.
+
+    Raises: SettingsError where a worker could not start; its log says why.
+    """
+    config = _config(listening)
+    if listening.workers == 1:
+        _run_here(config, listening.socket)
+        return
+    supervisor = _Supervisor(config, [listening.socket])
+    supervisor.run()
+    if supervisor.failed:
+        raise SettingsError("a worker could not start", next_step="its messages above say why")
+
+
+def _run_here(config: Config, listener: socket.socket) -> None:
+    # uvicorn raises the signal that ended it once more when all is closed: by then there is nothing left to end.
+    previous = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    try:
+        _DrainingServer(config).run([listener])
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _config(listening: Listening) -> Config:
+    return Config(
+        listening.application,
+        factory=True,
+        interface="asgi3",
+        lifespan="on",
+        workers=listening.workers,
+        access_log=False,  # a line per request costs more than the request; metrics count them
+        log_level="warning",
+        proxy_headers=False,  # nothing here depends on who the client is
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=60,
+        timeout_worker_healthcheck=30,
+        ssl_certfile=listening.certificate,
+        ssl_keyfile=listening.key,
+    )
+
+
+class _DrainingServer(Server):
+    """Turns SIGTERM into a drain; a second one, or SIGINT, ends it at once, requests under way still answered.
+
+    Parameters:
+        parent — the process whose end is this one's too; None: it stands by itself.
+    """
+
+    def __init__(self, config: Config, *, parent: int | None = None) -> None:
+        super().__init__(config)
+        self._parent = parent
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        application = self._application()
+        if sig == signal.SIGTERM and application is not None and not application.service.drain.begun:
+            application.service.drain.begin(application.service.ticks())
+        else:
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        application = self._application()
+        if application is not None and not self.should_exit:
+            drain, now_s = application.service.drain, application.service.ticks()
+            if self._parent not in (None, os.getppid()):  # a supervisor that was killed: nobody would ever stop this
+                drain.begin(now_s)
+            self.should_exit = drain.over(now_s, connections=len(self.server_state.connections))
+        return await super().on_tick(counter)
+
+    def _application(self) -> Application | None:
+        made: Any = getattr(self.config, "loaded_app", None)
+        return made if self.started and isinstance(made, Application) else None
+
+
+class _Worker(Process):
+    """A worker process with our server in it."""
+
+    @property
+    def server(self) -> Server:
+        if self._server is None:
+            self._server = _DrainingServer(self.config, parent=os.getppid())
+        return self._server
+
+
+class _Supervisor(Multiprocess):
+    """Starts workers anew where they die: uvicorn's, whose methods that make a worker make one of ours."""
+
+    failed = False
+
+    def init_processes(self) -> None:
+        for _ in range(self.processes_num):
+            self.processes.append(self._started())
+
+    def keep_subprocess_alive(self) -> None:
+        for index, process in enumerate(self.processes):
+            if self.should_exit.is_set() or process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                continue
+            process.kill()
+            process.join()
+            if process.exitcode == STARTUP_FAILURE:
+                self.failed = True
+                self.should_exit.set()
+            else:
+                self.processes[index] = self._started()
+
+    def handle_hup(self) -> None:
+        """One worker after the other is replaced: it drains while the others answer."""
+        for index, process in enumerate(self.processes):
+            process.terminate()
+            process.join()
+            self.processes[index] = self._started()
+
+    def handle_ttin(self) -> None:
+        self.processes.append(self._started())
+
+    def _started(self) -> _Worker:
+        process = _Worker(self.config, self.sockets)
+        process.start()
+        return process
