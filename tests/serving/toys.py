@@ -5,6 +5,7 @@ from gapless.errors import Transient
 from gapless.ports.online import OnlineCapabilities
 from gapless.schema import Schema, Type
 from gapless.serving.answers import Answer, Answered, Features, Signature
+from tests.features.world import MODEL
 
 NOW = 1_700_000_000 * SECOND
 
@@ -43,7 +44,7 @@ class Toy:
     """A Loaded version whose answer to every row is its own number."""
 
     bundle_hash = "b"
-    views = ()
+    feature_set = MODEL.feature_set
 
     def __init__(self, model, version, *, missing=(), raises=None, refuses=False):
         columns = Schema((("id", Type.STRING), ("t", Type.TIMESTAMP)))

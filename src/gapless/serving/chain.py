@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from gapless.errors import BugError, InputError, Transient
-from gapless.product import FeatureView
+from gapless.product import FeatureSet
 from gapless.serving.answers import Answered, Features, Row, Signature
 
 __all__ = ["Chain", "Loaded", "attempted"]
@@ -25,7 +25,7 @@ class Loaded(Protocol):
     def bundle_hash(self) -> str: ...
 
     @property
-    def views(self) -> Sequence[FeatureView]: ...
+    def feature_set(self) -> FeatureSet: ...
 
     @property
     def refuses_without_store(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from gapless.errors import CorruptData
+from gapless.errors import CorruptData, InputError
 from gapless.ports.scorer import Float32
 from gapless.serving.answers import Value
 
@@ -81,6 +81,8 @@ _DECODER = msgspec.msgpack.Decoder(Entry)
 def encode_entry(entry: Entry) -> bytes:
     """The entry as bytes.
 
+    Raises: InputError for a text with lone surrogates, or an integer of more than 64 bits.
+
     Cost: about 2 µs and some ten bytes for each request column, four for each feature.
 
     Examples:
@@ -93,7 +95,15 @@ def encode_entry(entry: Entry) -> bytes:
         >>> decode_entry(encode_entry(one)).features
         array([ 1., nan], dtype=float32)
     """
-    return _ENCODER.encode(entry)
+    try:
+        return _ENCODER.encode(entry)
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise InputError(
+            "a value of a request cannot be written down",
+            seen=ascii(error),
+            allowed="Unicode text without lone surrogates, and integers of 64 bits",
+            next_step="mend it where the request is made",
+        ) from None
 
 
 def decode_entry(data: bytes) -> Entry:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from gapless.errors import GaplessError, InputError, NotFound, Transient
+from gapless.errors import GaplessError, NotFound, Transient
 from gapless.ports.metadata import Deployment
-from gapless.product import FeatureView
-from gapless.schema import Schema, Type
+from gapless.product import FeatureSet
+from gapless.schema import Schema
 from gapless.serving.answers import Answerer, Features, Health, Row
 from gapless.serving.breaker import Breaker
 from gapless.serving.chain import Chain, attempted
 from gapless.serving.following import Attempt, Follower
+from gapless.serving.views import Views
 
-__all__ = ["Live", "ReadViews"]
+__all__ = ["Live"]
 
 INTERVAL_S = 0.5
 _PROBE = (b"\0probe",)
-
-ReadViews = Callable[[Sequence[FeatureView], Sequence[Row], Sequence[int], int], Features]
-"""(views, rows of entity keys, their instants, now) → their features."""
 
 
 class Live:
@@ -31,7 +29,7 @@ class Live:
     Parameters:
         follower — knows what is live and brings it up.
         store — the online store; read at every look, so that its state is known without requests too.
-        read_views — features of views alone.
+        views — reads features of views alone.
         closing — called by `close`, last: lets go of files and connections.
         interval_s — between two looks at the metadata database.
     """
@@ -40,12 +38,12 @@ class Live:
         self,
         follower: Follower,
         store: Breaker,
-        read_views: ReadViews,
+        views: Views,
         *,
         closing: Callable[[], None],
         interval_s: float = INTERVAL_S,
     ) -> None:
-        self._follower, self._store, self._read_views = follower, store, read_views
+        self._follower, self._store, self._views = follower, store, views
         self._closing, self._interval_s = closing, interval_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gapless-live", daemon=True)
@@ -104,33 +102,15 @@ class Live:
 
     def view_keys(self, views: Sequence[str]) -> Schema:
         """The columns of the entity keys of views together."""
-        keys: dict[str, Type] = {}
-        for view in self._views(views):
-            for key, column in zip(view.entity.keys, view.keys, strict=True):
-                if keys.setdefault(key, view.source.columns[column]) is not view.source.columns[column]:
-                    raise InputError(
-                        f"key {key!r} has another type in each of these views",
-                        seen=", ".join(views),
-                        allowed="views whose keys of one name have one type",
-                        next_step="ask for them one by one",
-                    )
-        return Schema(tuple(keys.items()))
+        return self._views.keys(views, self._feature_sets())
 
     def view_features(self, views: Sequence[str], rows: Sequence[Row], at_us: Sequence[int], now_us: int) -> Features:
         """Features of views for entity keys, each row at its own instant."""
-        return self._read_views(self._views(views), rows, at_us, now_us)
+        return self._views.read(views, self._feature_sets(), rows, at_us, now_us)
 
-    def _views(self, names: Sequence[str]) -> list[FeatureView]:
-        """By name; of a view that two models have, the definition of the first one by name."""
-        known: Mapping[str, FeatureView] = {
-            view.name: view
-            for _, chain in sorted(self._follower.serving.items(), reverse=True)
-            for view in chain.members[0].views
-        }
-        for name in names:
-            if name not in known:
-                raise NotFound("no live model has this view", seen=name, allowed=", ".join(sorted(known)) or "(none)")
-        return [known[name] for name in names]
+    def _feature_sets(self) -> list[FeatureSet]:
+        """Of the versions that answer, by the name of their model."""
+        return [chain.members[0].feature_set for _, chain in sorted(self._follower.serving.items())]
 
     def start(self) -> None:
         """What is live is loaded when it returns, as far as it can be; changes are followed from then on."""

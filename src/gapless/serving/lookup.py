@@ -1,0 +1,172 @@
+"""What was looked up for the requests of one call, or what stands for it while the online store is away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from gapless.arrow import ARROW_TYPES
+from gapless.errors import CorruptData, RemoteError, StorageError, Transient
+from gapless.online import GroupState, Looked, OnlineReader
+from gapless.product import FeatureSet, Trust
+from gapless.serving.answers import Row, Value
+from gapless.serving.entries import GroupSeen
+
+__all__ = ["AWAY", "Away", "Found", "Lookup", "Seen"]
+
+Bools = npt.NDArray[np.bool_]
+
+AWAY = (RemoteError, StorageError, CorruptData)
+"""What a store raises that cannot be read."""
+
+
+class Seen(Protocol):
+    """Features of views for some rows, and how good they are."""
+
+    @property
+    def store_down(self) -> bool: ...
+
+    @property
+    def as_of_us(self) -> Mapping[str, int | None]: ...
+
+    @property
+    def groups(self) -> Sequence[GroupSeen]: ...
+
+    def row(self, i: int) -> Mapping[str, Value]: ...
+
+    def columns(self) -> Mapping[str, pa.Array]: ...
+
+    def views_asked_in_past(self, i: int) -> Sequence[str]: ...
+
+    def views_damaged(self, i: int) -> Sequence[str]: ...
+
+    def asked_in_past(self) -> Mapping[str, Bools]: ...
+
+    def damaged(self) -> Mapping[str, Bools]: ...
+
+
+class Lookup:
+    """Reads the views of one version, by the rules that its author declared for a store that is away.
+
+    Parameters:
+        reader — of the version's groups.
+        policy — `on_store_down` and `defaults`.
+    """
+
+    def __init__(self, features: FeatureSet, reader: OnlineReader, policy: Trust) -> None:
+        self._features, self._reader, self._policy = features, reader, policy
+        looked_up = {f.column: f.type for view in features.views for f in view.features}
+        self._defaults = {column: policy.defaults.get(column) for column in looked_up}
+        self._types = {column: ARROW_TYPES[kind] for column, kind in looked_up.items()}
+        self._groups: tuple[tuple[GroupState, ...], tuple[GroupSeen, ...]] = (), ()
+
+    def __call__(self, rows: Sequence[Row], at_us: Sequence[int]) -> Seen:
+        """One round trip to the store; none where the version has no view.
+
+        Raises: Transient where the store cannot be read and the policy is to refuse.
+        """
+        try:
+            looked = self._reader.read(rows, at_us)
+        except AWAY as error:
+            return self._without(error, len(rows))
+        return Found(looked, self._seen(looked.heads.groups))
+
+    def _without(self, error: RemoteError | StorageError | CorruptData, rows: int) -> Seen:
+        if self._policy.on_store_down == "refuse":
+            raise Transient(
+                "the online store cannot be read, and this model is not to answer without it",
+                seen=error.what,
+                next_step="ask again in a second",
+            ) from error
+        return Away(self._defaults, self._types, rows)
+
+    def not_materialized(self) -> list[str]:
+        """The views without complete state. Raises: what the store raises."""
+        return [view for view, as_of in self._reader.heads().as_of_us.items() if as_of is None]
+
+    def _seen(self, groups: tuple[GroupState, ...]) -> tuple[GroupSeen, ...]:
+        """The same for a log entry: made anew where a group has gone on only."""
+        known, made = self._groups
+        if known is not groups:
+            made = tuple(_group(one) for one in groups)
+            self._groups = groups, made
+        return made
+
+
+class Found:
+    """What the store gave."""
+
+    store_down = False
+
+    def __init__(self, looked: Looked, groups: Sequence[GroupSeen]) -> None:
+        self._looked, self.groups = looked, groups
+        self.as_of_us = looked.as_of_us
+        self.row = looked.row
+        self.columns = looked.columns
+
+    def views_asked_in_past(self, i: int) -> Sequence[str]:
+        """Those of a row whose state holds what was not visible yet at its instant."""
+        return self._views(self._looked.early, i)
+
+    def views_damaged(self, i: int) -> Sequence[str]:
+        """Those of a row whose state could not be read."""
+        return self._views(self._looked.damaged, i)
+
+    def asked_in_past(self) -> Mapping[str, Bools]:
+        """By view, [n]."""
+        return self._marks(self._looked.early, self._looked.asked_in_past)
+
+    def damaged(self) -> Mapping[str, Bools]:
+        """By view, [n]."""
+        return self._marks(self._looked.damaged, self._looked.is_damaged)
+
+    def _views(self, pairs: Sequence[tuple[int, int]], i: int) -> Sequence[str]:
+        if not pairs:  # the usual case
+            return ()
+        groups = self._looked.heads.groups
+        return [view for row, group in pairs if row == i for view in groups[group].views]
+
+    def _marks(self, pairs: Sequence[tuple[int, int]], marked: Bools) -> Mapping[str, Bools]:
+        if not pairs:
+            return {}
+        groups = self._looked.heads.groups
+        return {view: marked[:, g] for g, group in enumerate(groups) for view in group.views}
+
+
+class Away:
+    """The author's defaults, null where there is none."""
+
+    store_down = True
+    groups: Sequence[GroupSeen] = ()
+    as_of_us: Mapping[str, int | None] = {}
+
+    def __init__(self, defaults: Mapping[str, Value], types: Mapping[str, pa.DataType], rows: int) -> None:
+        self._defaults, self._types, self._rows = defaults, types, rows
+
+    def row(self, i: int) -> Mapping[str, Value]:
+        """The same for every row."""
+        return self._defaults
+
+    def columns(self) -> Mapping[str, pa.Array]:
+        """The same for every row."""
+        return {name: pa.array([value] * self._rows, self._types[name]) for name, value in self._defaults.items()}
+
+    def views_asked_in_past(self, i: int) -> Sequence[str]:
+        """None: nothing was looked up."""
+        return ()
+
+    views_damaged = views_asked_in_past
+
+    def asked_in_past(self) -> Mapping[str, Any]:
+        """None: nothing was looked up."""
+        return {}
+
+    damaged = asked_in_past
+
+
+def _group(state: GroupState) -> GroupSeen:
+    return GroupSeen(bytes.fromhex(state.namespace), state.position, state.offset, state.as_of_us)
