@@ -140,7 +140,7 @@ class Judge:
             instead_of — the version that should have answered, where a fallback did.
             answered — False where the scorer gave no answer.
 
-        Cost: 10 µs for 100 features of 15 views that give no reason.
+        Cost: 6 µs for 100 features of 15 views that give no reason, 5 µs more for the first reason.
         """
         found: dict[str, list[Facts]] = {}
         if store_down:
@@ -206,7 +206,7 @@ class Judge:
             matrix — [n, k]; at_us — [n]; answered — [n], None where all were.
             asked_in_past, damaged — by view, [n]; a view that is not named has none.
 
-        Cost: about 1 ns per feature, and 3 µs per reason.
+        Cost: 3 ns for each feature of a row, and 1.5 µs for each reason.
         """
         found = _Table(len(matrix))
         every = np.arange(len(matrix))
