@@ -20,8 +20,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "features": ("features", "Compute every feature of a model for the requests in a file."),
     "train": ("train", "Build the training set, fit, evaluate, track and register a version."),
     "models": ("models", "List registered versions, or show one whole."),
+    "promote": ("promote", "Let a version answer, once every gate is open."),
+    "rollback": ("rollback", "Let what was live before answer again."),
+    "deployments": ("deployments", "What is live, or was at an instant: since when, by whom, why."),
     "predict": ("predict", "Score requests into a table; resumable, each row once."),
+    "materialize": ("materialize", "Bring online state to what the ingested history says."),
     "compact": ("compact", "Move what servers logged into tables, each answer once."),
+    "token": ("token", "Create, list and revoke access tokens."),
+    "incidents": ("incidents", "What somebody must look at, and closing it."),
     "status": ("status", "What the sources, the quarantine and the outbox hold."),
 }
 

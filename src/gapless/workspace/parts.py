@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gapless.ingest import StrictRows
     from gapless.ports.metadata import Metadata
     from gapless.ports.offline import OfflineStore
+    from gapless.ports.online import OnlineStore
     from gapless.ports.tracker import Tracker
     from gapless.training.outbox import Outbox
 
@@ -125,6 +126,13 @@ class Parts:
 
         self.home("")  # an embedded database lies there
         return MlflowTracker(self.settings.tracking_uri)
+
+    @cached_property
+    def online(self) -> OnlineStore:
+        """The online store; it connects when it is first used."""
+        from gapless.workspace.stores import open_online
+
+        return open_online(self.settings)
 
     @cached_property
     def metadata(self) -> Metadata:

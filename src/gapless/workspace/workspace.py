@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gapless.serving.compact import CompactReport
     from gapless.training.outbox import Delivery
     from gapless.training.training_set import TrainingSet
+    from gapless.workspace.materializing import MaterializeReport
     from gapless.workspace.predicting import Predicted
     from gapless.workspace.training import TrainReport
 
@@ -284,6 +285,35 @@ class Workspace(Parts):
             allow_pickle=allow_pickle,
             progress=progress,
         )
+
+    def materialize(
+        self,
+        views: Sequence[str] = (),
+        *,
+        model: str | None = None,
+        version: str | None = None,
+        as_of_us: int | None = None,
+        rebuild: bool = False,
+        progress: Progress | None = None,
+    ) -> MaterializeReport:
+        """Brings online state to what the ingested history says: see `gapless.online.materialize`.
+
+        Parameters:
+            views — by name; none: all that the product defines, and all that versions which answer now were trained
+                with.
+            model — only what this model needs, as the product defines it and as it is live; version — only what that
+                version was trained with.
+            as_of_us — what was known by then is in; None: now. Not earlier than what the state knows already.
+            rebuild — fill anew from the first event; readers see no state until it is through.
+
+        Raises: Conflict where somebody else materializes; UnknownName, InputError, NotFound; CorruptData for damaged
+            state, which `rebuild` replaces; Transient, StorageError.
+
+        Guarantees: killed at any point and run again, every event is in once. Readers go on meanwhile.
+        """
+        from gapless.workspace.materializing import materialize
+
+        return materialize(self, views, model, version, as_of_us, rebuild=rebuild, progress=progress)
 
     def compact(self, *, progress: Progress | None = None) -> CompactReport:
         """Moves what servers have logged into tables `predictions/MODEL/…` of the offline store, each answer once.

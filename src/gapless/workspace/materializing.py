@@ -1,0 +1,145 @@
+"""Online state of a workspace: which groups, from which history, one at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from gapless.bundle import feature_set
+from gapless.clock import format_instant
+from gapless.errors import Conflict, InputError, RemoteError, StorageError, UnknownName
+from gapless.features import Group, plan_groups
+from gapless.online import Layout, Materialized, OnlineReader, StoreHistory
+from gapless.online import materialize as fill
+from gapless.online.materialize import CHUNK_EVENTS
+from gapless.product import FeatureSet
+from gapless.workspace.parts import Parts
+from gapless.workspace.versions import fetch_bundle
+
+__all__ = ["MaterializeReport", "incomplete_views", "materialize"]
+
+
+@dataclass(frozen=True)
+class MaterializeReport:
+    """What was done for each group of views, and what could not be looked at."""
+
+    groups: tuple[Materialized, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"groups": [each.to_dict() for each in self.groups], "notes": list(self.notes)}
+
+
+def materialize(
+    parts: Parts,
+    views: Sequence[str],
+    model: str | None,
+    version: str | None,
+    as_of_us: int | None,
+    *,
+    rebuild: bool = False,
+    chunk_events: int = CHUNK_EVENTS,
+    progress: Callable[[int], None] | None = None,
+) -> MaterializeReport:
+    """See `Workspace.materialize`."""
+    notes: list[str] = []
+    sets = list(_feature_sets(parts, model, version, notes))
+    groups = _groups(sets, views)
+    history = StoreHistory(parts.offline, {group.source.name: group.source for group in groups})
+    with _lease(parts):
+        if as_of_us is not None and not rebuild:
+            _check_instant(parts, groups, as_of_us)
+        done = fill(
+            groups,
+            history,
+            parts.online,
+            as_of_us=parts.clock.now_us() if as_of_us is None else as_of_us,
+            chunk_events=chunk_events,
+            rebuild=rebuild,
+            progress=progress or (lambda events: None),
+        )
+    return MaterializeReport(done, tuple(notes))
+
+
+def incomplete_views(parts: Parts, features: FeatureSet) -> list[str]:
+    """The views of these features whose online state is not there yet, or cannot be read. Raises: Transient."""
+    states = OnlineReader.of(features, parts.online).heads().as_of_us
+    return [view for view, as_of in states.items() if as_of is None]
+
+
+def _feature_sets(parts: Parts, model: str | None, version: str | None, notes: list[str]) -> Iterator[FeatureSet]:
+    """What the product defines, and what versions that answer now were trained with."""
+    if model is None and version is not None:
+        raise InputError("a version of which model?", seen=version, next_step="pass --model MODEL too")
+    if version is not None:
+        yield _trained(parts, str(model), version)
+        return
+    for each in parts.product.models if model is None else [parts.product.model(model)]:
+        yield each.feature_set
+    for name, deployment in parts.metadata.deployments.current().items():
+        if model in (None, name):
+            for route in deployment.routes:
+                yield from _trained_if_there(parts, name, route.version, notes)
+
+
+def _trained(parts: Parts, model: str, version: str) -> FeatureSet:
+    return feature_set(fetch_bundle(parts, parts.tracker.version(model, version)))
+
+
+def _trained_if_there(parts: Parts, model: str, version: str, notes: list[str]) -> Iterator[FeatureSet]:
+    try:
+        yield _trained(parts, model, version)
+    except RemoteError as error:  # the rest is filled all the same
+        notes.append(f"left out what version {version} of {model!r} needs: {error.what}")
+
+
+def _groups(sets: Sequence[FeatureSet], views: Sequence[str]) -> list[Group]:
+    known = {view.name for features in sets for view in features.views}
+    for name in views:
+        if name not in known:
+            raise UnknownName("feature view", name, known)
+    found = (group for features in sets for group in plan_groups(features.views))
+    return [group for group in found if not views or set(views) & set(Layout.of(group).views)]
+
+
+def _check_instant(parts: Parts, groups: Sequence[Group], as_of_us: int) -> None:
+    """State never forgets what it knew: an earlier instant than its own cannot be had."""
+    for state in OnlineReader(groups, {}, parts.online).heads().groups:
+        if state.as_of_us is not None and state.as_of_us > as_of_us:
+            raise InputError(
+                f"the online state of {', '.join(state.views)} knows more than that",
+                seen=f"--as-of {format_instant(as_of_us)}",
+                allowed=f"{format_instant(state.as_of_us)}, which it is as of, or later",
+                next_step="name a later instant; to go back, add --rebuild",
+            )
+
+
+@contextmanager
+def _lease(parts: Parts) -> Iterator[None]:
+    """One materialize at a time in a workspace; the lock goes with the process, however that ends."""
+    path = parts.home("locks") / "materialize.lock"
+    try:
+        file = os.open(path, os.O_CREAT | os.O_RDWR, 0o660)
+    except OSError as error:
+        raise StorageError("could not take the lock", seen=str(error), where=str(path)) from error
+    try:
+        _lock(file, str(path))
+        yield
+    finally:
+        os.close(file)
+
+
+def _lock(file: int, where: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Conflict(
+            "another gapless materialize is under way in this workspace",
+            where=where,
+            next_step="wait for it, then run this again",
+        ) from error
