@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from gapless.errors import GaplessError
 from gapless.serving.answers import Models, Signature
@@ -44,7 +44,7 @@ def _signatures(models: Models) -> Iterator[Signature]:
 @cache
 def _page() -> tuple[bytes, str]:
     """The page, and the policy by which a browser runs its own script and style and no other."""
-    text = files("gapless.serving.http").joinpath("docs.html").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("docs.html").read_text(encoding="utf-8")
     policy = "default-src 'none'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'; "
     policy += f"script-src {_hash_of(text, 'script')}; style-src {_hash_of(text, 'style')}"
     return text.encode(), policy
