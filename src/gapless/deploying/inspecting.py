@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gapless.bundle import Bundle, feature_set
-from gapless.errors import CorruptData, GaplessError, NotFound, SettingsError, StorageError
+from gapless.errors import CorruptData, GaplessError, NotFound, RemoteError, SettingsError, StorageError
 from gapless.ports.tracker import VersionRecord
 from gapless.product import FeatureSet
 
@@ -73,11 +73,11 @@ def inspect(
     )
 
 
-def read_only(version: str, fetch: Callable[[str], Bundle]) -> Inspection:
+def read_only(version: str, fetch: Callable[[], Bundle]) -> Inspection:
     """Whether the bundle of a version can be read, and what it is: all that a rollback asks."""
     try:
-        bundle = fetch(version)
-    except (CorruptData, NotFound, StorageError) as error:
+        bundle = fetch()
+    except (CorruptData, NotFound, StorageError, RemoteError) as error:
         return Inspection(version, faults={"bundle": in_one_line(error)})
     return Inspection(version, bundle.manifest.runtime, hashes=hashes_of(bundle))
 

@@ -21,6 +21,8 @@ __all__ = ["Decided", "Promotion", "Rollback", "promote", "rollback"]
 
 Look = Callable[[str], Inspection]
 """A version → what is found out about it."""
+Read = Callable[[str, str | None], Inspection]
+"""A version and the hash that its bundle had when it was decided on → whether it can be read, and its hashes."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,10 @@ def promote(asked: Promotion, metadata: Metadata, look: Look, *, at_us: int) -> 
     return Decided(decision, tuple(gates), (*notes, *said))
 
 
-def rollback(asked: Rollback, metadata: Metadata, read: Look, *, at_us: int) -> Decided:
+def rollback(asked: Rollback, metadata: Metadata, read: Read, *, at_us: int) -> Decided:
     """What was live before the newest promotion is live again. Calling it again goes back further.
 
     No gate but one is asked, for it was live: the bundle must be readable, and the same that was decided on then.
-
-    Parameters:
-        read — whether a version's bundle can be read; its hashes.
 
     Raises: NotFound where nothing was live before; GateFailed; Conflict; Transient, Refused, StorageError.
     """
@@ -120,7 +119,7 @@ def rollback(asked: Rollback, metadata: Metadata, read: Look, *, at_us: int) -> 
         before = earlier(history)
         if live is None or before is None:
             raise _nothing_before(asked.model, live)
-        gates = [_as_it_was(read(route.version), history) for route in before]
+        gates = [_as_it_was(route.version, history, read) for route in before]
         check(gates[:1], model=asked.model, version=before[0].version, force=False)
         routes = tuple(route for route, gate in zip(before, gates, strict=True) if gate.passed)
         notes = [f"fallback {gate.version} is left out: {gate.seen}" for gate in gates if not gate.passed]
@@ -190,15 +189,17 @@ def _finite(metrics: Any) -> dict[str, Any]:
     return {name: value if abs(value) < float("inf") else str(value) for name, value in metrics.items()}
 
 
-def _as_it_was(found: Inspection, history: Sequence[Decision]) -> Gate:
+def _as_it_was(version: str, history: Sequence[Decision], read: Read) -> Gate:
     wanted = "the bundle that was decided on, readable"
-    fault = found.faults.get("bundle")
-    if fault is not None:
-        return Gate("bundle", found.version, False, fault, wanted, "fetch it again, or promote another version")
-    then, now = bundle_hash_of(history, found.version), found.hashes.get("bundle")
+    then = bundle_hash_of(history, version)
+    found = read(version, then)
+    if "bundle" in found.faults:
+        step = "fetch it again, or promote another version"
+        return Gate("bundle", version, False, found.faults["bundle"], wanted, step)
+    now = found.hashes["bundle"]
     same = then in (None, now)
-    seen = f"sha256 {str(now)[:16]}" + ("" if same else f", where {str(then)[:16]} was decided on")
-    return Gate("bundle", found.version, same, seen, wanted, "promote another version")
+    seen = f"sha256 {now[:16]}" + ("" if same else f", where {str(then)[:16]} was decided on")
+    return Gate("bundle", version, same, seen, wanted, "promote another version")
 
 
 def _nothing_before(model: str, live: Deployment | None) -> NotFound:

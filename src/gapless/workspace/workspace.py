@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gapless.clock import format_instant
 from gapless.product import EventSource, Model
-from gapless.workspace.parts import Parts
+from gapless.workspace.deploying import Deploying
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +48,7 @@ class FeaturesReport:
         return asdict(self)
 
 
-class Workspace(Parts):
+class Workspace(Deploying):
     """A folder with gapless.toml, and everything a product does there.
 
     Opening one reads the settings; the product, the store and the tracker load when they are first needed.

@@ -1,0 +1,71 @@
+"""What promote, rollback and deployments show alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gapless.cli.output import facts, table
+from gapless.clock import format_instant
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gapless.deploying import Decided
+    from gapless.ports.metadata import Decision, Route
+
+__all__ = ["by_option", "chain", "minute", "show_decided", "show_decisions", "why_option"]
+
+by_option = click.option("--by", metavar="NAME", help="Who says so. Default: the user who runs this.")
+why_option = click.option("--why", default="", metavar="TEXT", help="Why; it is kept with the decision.")
+
+
+def show_decided(out: Console, decided: Decided) -> None:
+    """What is live now and what it had to show."""
+    decision = decided.decision
+    facts(
+        out,
+        {
+            "model": decision.model,
+            "live": chain(decision.after),
+            "before": chain(decision.before),
+            "decision": f"{decision.id} at {minute(decision.at_us)} by {decision.by}",
+        },
+    )
+    rows = [[gate.name, gate.version, "open" if gate.passed else "shut", gate.seen] for gate in decided.gates]
+    table(out, ["gate", "version", "is", "seen"], rows, title="")
+    _metrics(out, decision.evidence.get("metrics", {}))
+    for note in decided.notes:
+        click.echo(f"note: {note}")
+
+
+def show_decisions(out: Console, decisions: Sequence[Decision]) -> None:
+    """One line for each."""
+    rows = [
+        [one.model, one.after[0].version, _fallbacks(one.after), minute(one.at_us), one.kind, one.by, one.why, one.id]
+        for one in decisions
+    ]
+    table(out, ["model", "live", "fallback", "since", "by a", "of", "why", "decision"], rows)
+
+
+def chain(routes: Sequence[Route]) -> str:
+    """The versions in the order in which they are asked."""
+    return ", then ".join(f"version {route.version}" for route in routes) or "nothing"
+
+
+def minute(us: int | None) -> str | None:
+    """An instant for people."""
+    return None if us is None else format_instant(us // 60_000_000 * 60_000_000)[:16].replace("T", " ")
+
+
+def _fallbacks(routes: Sequence[Route]) -> str | None:
+    return ", ".join(route.version for route in routes[1:]) or None
+
+
+def _metrics(out: Console, by_version: Mapping[str, Mapping[str, Any]]) -> None:
+    names = [name for name in next(iter(by_version.values()), {}) if "." not in name]
+    columns = ["metric", *(f"version {version}" for version in by_version)]
+    if names:
+        table(out, columns, [[name, *(by_version[v].get(name) for v in by_version)] for name in names], title="")
