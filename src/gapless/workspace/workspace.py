@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gapless.ingest import IngestReport
     from gapless.ports.tracker import VersionRecord
     from gapless.serving.compact import CompactReport
+    from gapless.serving.live import Live
+    from gapless.serving.predictor import Predictor
     from gapless.training.outbox import Delivery
     from gapless.training.training_set import TrainingSet
     from gapless.workspace.materializing import MaterializeReport
@@ -314,6 +316,31 @@ class Workspace(Deploying):
         from gapless.workspace.materializing import materialize
 
         return materialize(self, views, model, version, as_of_us, rebuild=rebuild, progress=progress)
+
+    def predictor(self, model: str, version: str | None = None, *, allow_pickle: bool = False) -> Predictor:
+        """One version, loaded and warm, over the online store: what a server answers with, without the server.
+
+        Parameters:
+            version — a registered one; None: the one that is live, else the newest.
+            allow_pickle — needed for a version with runtime="python", whose pickle then runs.
+
+        Raises: NotFound; CorruptData; SettingsError; Transient where its bundle has to be fetched and cannot be.
+        """
+        from gapless.workspace.answering import Predictors, live_version
+
+        return Predictors.of(self, allow_pickle=allow_pickle).load(model, version or live_version(self, model))
+
+    def live(self, *, allow_pickle: bool = False) -> Live:
+        """All that is live, to be started: loaded beside what answers and swapped in whenever a decision changes it.
+
+        One for each process, made after a fork; `close` it to let go of the online store.
+
+        Parameters:
+            allow_pickle — open versions with runtime="python" too, whose pickles then run.
+        """
+        from gapless.workspace.answering import Predictors, live
+
+        return live(self, Predictors.of(self, allow_pickle=allow_pickle))
 
     def compact(self, *, progress: Progress | None = None) -> CompactReport:
         """Moves what servers have logged into tables `predictions/MODEL/…` of the offline store, each answer once.
