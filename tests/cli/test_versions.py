@@ -1,5 +1,6 @@
 """From the command line to a registered version and its predictions, through kills and a dead tracker."""
 
+import json
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ from deltalake import DeltaTable
 import gapless as gl
 from gapless.bundle import read_bundle
 from gapless.cli import main
-from gapless.clock import parse_instant
+from gapless.clock import DAY, parse_instant
 from tests.cli.shop import PRODUCT, answer, copy, ingest_all, make_shop
 
 
@@ -77,6 +78,43 @@ def test_a_file_and_ingested_requests_get_the_same_answers(shop, capsys):
     predict(capsys, shop, "--from", "2024-01-01")
     assert rows(shop) == first
     assert first.num_rows == 1_500
+
+
+def test_predictions_say_how_far_to_trust_them(shop, capsys):
+    words = ["--workspace", str(shop), "--out", str(shop / "out"), "--from", "2024-02-01"]
+    assert main(["predict", "will_return", *words]) == 0
+    printed = capsys.readouterr().out
+    found = rows(shop)
+    counts = {level: found["trust"].to_pylist().count(level) for level in ("ok", "degraded")}
+    assert sum(counts.values()) == found.num_rows
+    assert f"trust          ok {counts['ok']}, degraded {counts['degraded']}" in printed
+    reasons = [json.loads(text) for text in found["reasons"].to_pylist()]
+    assert {one["code"] for reason in reasons for one in reason} <= {"out_of_range", "entity_unseen"}
+    assert [bool(reason) for reason in reasons] == [level != "ok" for level in found["trust"].to_pylist()]
+
+
+def test_predictions_as_of_a_moment_of_knowledge(shop, capsys):
+    everything = predict(capsys, shop, "--from", "2024-02-01")
+    (shop / "out").rename(shop / "all")
+    as_of = predict(capsys, shop, "--from", "2024-02-01", "--known-by", "2024-02-03")
+    assert as_of["run"] != everything["run"]
+    stale = [json.loads(text) for text in rows(shop)["reasons"].to_pylist()]
+    ages = [one["age_us"] for reasons in stale for one in reasons if one["code"] == "feature_stale"]
+    assert 0 < len(ages) < len(stale)
+    assert min(ages) > DAY
+    assert rows(shop)["probability"] != DeltaTable(shop / "all").to_pyarrow_table().sort_by("request_id")["probability"]
+
+
+def test_rules_of_trust_are_tuned_without_training(shop, capsys):
+    text = PRODUCT.replace(
+        "metrics=[", "trust=gl.Trust(levels={'model_old': 'unreliable'}, max_model_age='6d'), metrics=["
+    )
+    (shop / "product.py").write_text(text)
+    report = predict(capsys, shop, "--from", "2024-02-01")
+    assert report["trust"]["unreliable"] > 0
+    old = [level == "unreliable" for level in rows(shop)["trust"].to_pylist()]
+    late = [at.timestamp() > parse_instant("2024-02-03") / 1e6 for at in rows(shop)["as_of"].to_pylist()]
+    assert old == late
 
 
 def test_prediction_needs_requests(trained, capsys):

@@ -16,16 +16,21 @@ from tests.features.world import MODEL, START, event_table, history, request_tab
 
 CHUNK = 7
 AS_OF = START + DAY
+JUDGE = Judge(MODEL.trust, None, MODEL.feature_set)
 VERSION = Version("m", "3", "definition", "bundle")
 
 
 class SumScorer:
-    """A model that answers with the sum of its features; no answer where one is missing."""
+    """A model that answers with the sum of the features that are there; no answer where the first is missing."""
 
     width = len(MODEL.vector)
 
     def score(self, features):
-        return Scores(features.sum(axis=1), None)
+        return Scores(answers(features), None)
+
+
+def answers(features):
+    return np.where(np.isnan(features[:, 0]), np.float32(np.nan), np.nansum(features, axis=1))
 
 
 def killed_at(point, count):
@@ -41,12 +46,12 @@ def killed_at(point, count):
     return fault
 
 
-def run(folder, *, fault=None, chunk_rows=CHUNK, run_id="r" * 64):
+def run(folder, *, fault=None, chunk_rows=CHUNK, run_id="r" * 64, known_by_us=None):
     rows, asks = history(5, events=300, requests=40)
     store = DeltaStore(folder / "store", **({"fault": fault} if fault else {}))
     pins = pinned(folder / "pins", run_id, Pins({"events": 1}, chunk_rows))
     return predict(
-        Answering(MODEL, VERSION, SumScorer(), Judge(MODEL.trust, None, MODEL.feature_set), {"stats": AS_OF}),
+        Answering(MODEL, VERSION, SumScorer(), JUDGE, {"stats": AS_OF}, known_by_us),
         request_table(asks),
         TableSources({"events": event_table(rows)}),
         store,

@@ -1,5 +1,6 @@
 """A table of predictions holds each request once, whatever happened on the way."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -9,11 +10,13 @@ import pyarrow as pa
 import pytest
 
 from gapless.adapters.delta import APPEND_POINTS
+from gapless.clock import DAY
 from gapless.errors import CorruptData
 from gapless.features import TableSources, compute, float32_matrix, one_batch
+from gapless.product.trust import LEVELS
 from gapless.serving import Pins, Version, pinned, run_identity
-from tests.features.world import MODEL, event_table, history, request_table
-from tests.serving.run_batch import CHUNK, predictions, run
+from tests.features.world import MODEL, START, event_table, history, request_table
+from tests.serving.run_batch import AS_OF, CHUNK, JUDGE, answers, predictions, run
 
 
 def test_every_request_is_there_once_with_what_answered(tmp_path):
@@ -26,16 +29,42 @@ def test_every_request_is_there_once_with_what_answered(tmp_path):
     np.testing.assert_array_equal(table.column("prediction").to_numpy(), expected())
 
 
-def expected():
+def expected(known_by_us=None):
+    return answers(float32_matrix(features(known_by_us), MODEL.vector))
+
+
+def features(known_by_us=None):
     rows, asks = history(5, events=300, requests=40)
-    features = one_batch(compute(MODEL, request_table(asks), TableSources({"events": event_table(rows)})))
-    return float32_matrix(features, MODEL.vector).sum(axis=1)
+    sources = TableSources({"events": event_table(rows)})
+    return one_batch(compute(MODEL, request_table(asks), sources, known_by_us=known_by_us))
+
+
+def test_every_row_says_how_far_to_trust_it(tmp_path):
+    report = run(tmp_path)
+    table = predictions(tmp_path)
+    whole = features()
+    matrix = float32_matrix(whole, MODEL.vector)
+    for i, row in enumerate(whole.select([*MODEL.outputs, "t"]).to_pylist()):
+        at = int(row.pop("t").timestamp() * 1e6 + 0.5)
+        answered = not np.isnan(matrix[i, 0])
+        judged = JUDGE.judge_row(row, matrix[i], at_us=at, as_of_us={"stats": AS_OF}, answered=answered)
+        assert judged == (table["trust"][i].as_py(), json.loads(table["reasons"][i].as_py()))
+    assert report.trust == {level: table["trust"].to_pylist().count(level) for level in LEVELS}
+    assert min(report.trust.values()) > 0
+
+
+def test_as_of_a_moment_of_knowledge(tmp_path):
+    known_by = START + DAY
+    run(tmp_path, known_by_us=known_by)
+    found = predictions(tmp_path).column("prediction").to_numpy()
+    np.testing.assert_array_equal(found, expected(known_by))
+    assert not np.array_equal(found, expected(), equal_nan=True)
 
 
 def test_a_finished_run_adds_nothing(tmp_path):
     first = run(tmp_path), predictions(tmp_path)
     again = run(tmp_path)
-    assert (again.rows, again.rows_repeated) == (40, 40)
+    assert (again.rows, again.rows_repeated, sum(again.trust.values())) == (40, 40, 0)
     assert predictions(tmp_path) == first[1]
 
 
