@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import random
+
 import pyarrow as pa
 
 from gapless.arrow import KNOWN_AT, OFFSET, TIMESTAMP
+from gapless.clock import DAY
 from gapless.features import plan_groups
+from gapless.online import Layout
+from gapless.online.record import unpack
 from gapless.ports.online import Committed, OnlineCapabilities
+from tests.features import world
 from tests.features.world import MODEL, event_table
 
 GROUPS = plan_groups(MODEL.views)
 
 
+def history(seed, **counts):
+    """As in `world`, but some events are known long before they happen."""
+    rows, asks = world.history(seed, **counts)
+    draw = random.Random(seed)
+    early = [row | {"known": row["time"] - draw.randrange(2 * DAY)} for row in rows]
+    return [draw.choice([a, a, b]) for a, b in zip(rows, early, strict=True)], asks
+
+
 class MemoryStore:
-    """An online store that forgets with the process."""
+    """An online store that forgets with the process, atomic for each key alone.
 
-    capabilities = OnlineCapabilities(atomic="commit", local=True)
+    Parameters:
+        fault — called before each key of a commit is taken; offsets come last.
+    """
 
-    def __init__(self):
+    capabilities = OnlineCapabilities(atomic="key", local=True)
+
+    def __init__(self, *, fault=None):
         self.values = {}
+        self.fault = fault or (lambda point, key: None)
 
     def read(self, keys):
         return [self.values[key].value if key in self.values else None for key in keys]
@@ -26,6 +45,7 @@ class MemoryStore:
     def commit(self, updates, offsets):
         written = 0
         for key, update in {**updates, **offsets}.items():
+            self.fault("update", key.hex())
             if key not in self.values or self.values[key].position < update.position:
                 self.values[key] = update
                 written += 1
@@ -54,7 +74,21 @@ class TableHistory:
         part = self._table.slice(start, max(end - start, 0)).select([*columns, KNOWN_AT, OFFSET])
         when = part.column(KNOWN_AT).cast(pa.int64()).to_pylist()
         kept = [i for i, us in enumerate(when) if us <= known[1] and (known[0] is None or us > known[0])]
-        return iter(part.take(kept).combine_chunks().to_batches())
+        return iter(part.take(pa.array(kept, pa.int64())).combine_chunks().to_batches())
+
+
+LAYOUT = Layout.of(GROUPS[0])
+
+
+def content(store, at_us=None):
+    """The records by key, without their positions; with the pending events of an instant inside the tiles."""
+    found = {}
+    for key in store.keys(LAYOUT.namespace):
+        if key != LAYOUT.offset_key:
+            record = unpack(store.read([key])[0])
+            record = record if at_us is None else record.at(LAYOUT.plan.tiles, at_us)
+            found[key] = (record.newest_us, record.waiting, record.tiles)
+    return found
 
 
 def request(key, at):

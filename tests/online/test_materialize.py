@@ -1,0 +1,194 @@
+"""State is a function of the events that are in: however it was cut, resumed, repeated, or interrupted."""
+
+import contextlib
+import random
+
+import pytest
+
+from gapless.clock import DAY
+from gapless.errors import Conflict, CorruptData, InputError
+from gapless.online import OnlineReader, materialize
+from gapless.online.offsets import from_bytes
+from gapless.ports.online import Update
+from gapless.testing import Crash, CrashAtCall
+from tests.features.world import MODEL, START
+from tests.online.stores import GROUPS, LAYOUT, MemoryStore, TableHistory, content, history
+
+END = START + 6 * DAY
+
+
+def fill(store, rows, as_of, **more):
+    (report,) = materialize(GROUPS, TableHistory(rows), store, as_of_us=as_of, **more)
+    return report
+
+
+def filled(rows, as_of, **more):
+    store = MemoryStore()
+    fill(store, rows, as_of, **more)
+    return store
+
+
+def offset_of(store):
+    return from_bytes(store.read([LAYOUT.offset_key])[0])
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_any_cutting_gives_the_same_bytes(seed):
+    rows, _ = history(seed)
+    as_of = START + random.Random(seed).randrange(4 * DAY)
+    whole = content(filled(rows, as_of))
+    assert content(filled(rows, as_of, chunk_events=1)) == whole  # event by event
+    assert content(filled(rows, as_of, chunk_events=1 + seed)) == whole
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_going_on_from_time_to_time_gives_the_same_bytes(seed):
+    """More rows, and rows that became known meanwhile."""
+    draw = random.Random(seed)
+    rows, _ = history(seed)
+    store, as_of, events = MemoryStore(), START, 0
+    for count in sorted(draw.sample(range(len(rows) + 1), 4)):
+        as_of += draw.randrange(2 * DAY)
+        events += fill(store, rows[:count], as_of, chunk_events=draw.choice([3, 1000])).events
+    events += fill(store, rows, END).events
+    assert content(store, END) == content(filled(rows, END), END)
+    assert events == sum(row["known"] <= END for row in rows)
+    assert (offset_of(store).offset, offset_of(store).as_of_us) == (len(rows), END)
+
+
+def test_nothing_new_writes_nothing():
+    rows, _ = history(1)
+    store = filled(rows, END)
+    before = dict(store.values)
+    assert fill(store, rows, END).events == 0
+    assert store.values == before
+
+
+def test_an_earlier_instant_leaves_the_later_one():
+    rows, _ = history(1)
+    store = filled(rows, END)
+    assert fill(store, rows, START).as_of_us == END
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_crash_anywhere_and_a_new_start_is_an_undisturbed_run(seed):
+    """At every key of every commit, of a store that takes each key by itself."""
+    rows, _ = history(seed, events=30)
+    expected = content(filled(rows, END), END)
+    crashes = 0
+    while True:
+        store = MemoryStore(fault=CrashAtCall(crashes + 1))
+        try:
+            fill(store, rows[:20], START + DAY, chunk_events=7)
+            fill(store, rows, END, chunk_events=5)
+        except Crash:
+            crashes += 1
+            store.fault = lambda point, key: None
+            fill(store, rows, END, chunk_events=11)  # what was begun goes on as it was planned
+            assert content(store, END) == expected
+            continue
+        break
+    assert crashes > 15
+
+
+def test_many_crashes_in_one_run():
+    rows, _ = history(3)
+    store, crashes = MemoryStore(), 0
+    while True:
+        store.fault = CrashAtCall(random.Random(crashes).randrange(2, 12))
+        try:
+            report = fill(store, rows, END, chunk_events=4)
+            break
+        except Crash:
+            crashes += 1
+    assert crashes > 5
+    assert report.resumed
+    assert content(store) == content(filled(rows, END))
+
+
+def test_a_first_filling_shows_when_it_is_through():
+    rows, _ = history(2)
+    store = MemoryStore(fault=CrashAtCall(25))
+    with pytest.raises(Crash):
+        fill(store, rows, END, chunk_events=5)
+    reader = OnlineReader.of(MODEL.feature_set, store)
+    assert reader.heads().as_of_us == {"stats": None}
+    store.fault = lambda point, key: None
+    fill(store, rows, END)
+    assert reader.heads().as_of_us == {"stats": END}
+
+
+def test_rebuilding_replaces_every_record():
+    rows, _ = history(4)
+    store = filled(rows, END)
+    for key in list(store.keys(LAYOUT.namespace + b"\x01")):
+        store.values[key] = Update(store.values[key].position, store.values[key].value[:-3] + b"???")
+    with pytest.raises(CorruptData, match="--rebuild"):
+        fill(store, [*rows, rows[0] | {"known": END}], END)
+    fill(store, rows, END, rebuild=True)
+    assert content(store) == content(filled(rows, END))
+
+
+@pytest.mark.parametrize("lost", [None, b"noise"])
+def test_a_lost_offset_record_is_told_and_rebuilt(lost):
+    rows, _ = history(4)
+    store = filled(rows, END, chunk_events=9)
+    if lost is None:
+        del store.values[LAYOUT.offset_key]
+        fill(store, rows, END)  # as a first filling, above all that is there
+    else:
+        store.values[LAYOUT.offset_key] = Update(1, lost)
+        with pytest.raises(CorruptData, match="not an offset record"):
+            fill(store, rows, END)
+        fill(store, rows, END, rebuild=True)
+    assert content(store) == content(filled(rows, END))
+
+
+@pytest.mark.parametrize("crash", range(1, 40, 3))
+def test_rebuilding_after_a_crash_counts_nothing_twice(crash):
+    rows, _ = history(5, events=30)
+    store = MemoryStore(fault=CrashAtCall(crash))
+    with contextlib.suppress(Crash):
+        fill(store, rows, END, chunk_events=5)
+    with contextlib.suppress(Crash):
+        fill(store, rows, END, chunk_events=5, rebuild=True)
+    store.fault = lambda point, key: None
+    fill(store, rows, END, chunk_events=6, rebuild=True)
+    assert content(store) == content(filled(rows, END))
+
+
+def test_somebody_else_at_the_same_time_is_told_and_harms_nothing():
+    rows, _ = history(6)
+    store, other = MemoryStore(), []
+
+    def meanwhile(point, key):
+        if LAYOUT.offset_key in store.values:  # once, between the plan and the first chunk
+            store.fault = lambda point, key: None
+            other.append(fill(store, rows, END + DAY, chunk_events=50))
+
+    store.fault = meanwhile
+    with pytest.raises(Conflict, match="somebody else materializes stats"):
+        fill(store, rows, END, chunk_events=8)
+    assert content(store, END + DAY) == content(filled(rows, END + DAY), END + DAY)
+    fill(store, rows, END + 2 * DAY)
+    assert content(store, END + 2 * DAY) == content(filled(rows, END + 2 * DAY), END + 2 * DAY)
+
+
+def test_a_history_that_shrank_is_refused():
+    rows, _ = history(7)
+    store = filled(rows, END)
+    with pytest.raises(InputError, match="shorter than"):
+        fill(store, rows[:-1], END)
+
+
+def test_progress_counts_events():
+    rows, _ = history(1)
+    done = []
+    filled(rows, END, chunk_events=25, progress=done.append)
+    assert done == [25, 50, 60]
+
+
+def test_a_state_that_two_groups_share_is_filled_once():
+    rows, _ = history(1)
+    store = MemoryStore()
+    assert len(materialize([*GROUPS, *GROUPS], TableHistory(rows), store, as_of_us=END)) == 1
