@@ -1,6 +1,9 @@
 """Rules of trust: what is on by default, what an author may change, and that a mistake names their line."""
 
+import re
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +115,17 @@ def test_freshness_is_no_part_of_what_a_view_means():
 def test_a_view_from_a_bundle_has_the_default():
     kept = FeatureSet.from_document(make_model().feature_set.to_document())
     assert kept.views[0].freshness_us == spend.freshness_us == DAY
+
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "trust.md").read_text(encoding="utf-8")
+
+
+def test_the_page_lists_every_reason_with_its_default():
+    listed = re.findall(r"^\| `(\w+)` \| (\w+) \|", PAGE, re.MULTILINE)
+    assert listed == list(DEFAULT_LEVELS.items())
+
+
+def test_the_page_shows_every_rule():
+    rules = {field.name for field in fields(gl.Trust)} - {"site"}
+    assert {rule for rule in rules if f"    {rule}=" not in PAGE} == set()
+    assert tuple(re.findall(r"^\| `(\w+)` \| [^|]+ \|$", PAGE, re.MULTILINE)) == LEVELS

@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -124,6 +126,14 @@ def test_every_reason_has_a_case():
 def test_a_reason_and_its_facts(code):
     around, facts = CASES[code]
     assert judged(**around) == (DEFAULT_LEVELS[code], reason(code, **facts))
+
+
+def test_the_page_names_the_facts_of_each_reason():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "trust.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| \w+ \| .* \|(.*)\|$", page, re.MULTILINE))
+    assert {code: set(re.findall(r"`(\w+)`", rows[code])) for code in CASES} == {
+        c: set(f) for c, (_, f) in CASES.items()
+    }
 
 
 @pytest.mark.parametrize("code", CASES)

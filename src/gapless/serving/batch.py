@@ -191,7 +191,7 @@ def _scored_slice(answering: Answering, features: pa.RecordBatch, matrix: Float3
         values,
         at_us=at,
         as_of_us=answering.as_of_us,
-        answered=~np.isnan(scores.prediction),
+        answered=~np.isnan(scores.main),
     )
     found = [scores.prediction] if scores.probability is None else [scores.prediction, scores.probability]
     return *(_answers(column) for column in found), *judged.to_arrow()
