@@ -1,4 +1,4 @@
-"""The bundle of a version that was decided on, for a server: from this machine where it is here, mended where it broke."""
+"""The bundle of a version that was decided on: from this machine where it is here, fetched anew where it broke."""
 
 from __future__ import annotations
 
