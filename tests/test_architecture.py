@@ -28,6 +28,7 @@ LIBRARIES: Mapping[str, tuple[str, ...] | str] = {
     "onnx": ("bundle",),
     "onnxruntime": ("adapters/onnx",),
     "pyarrow": ANYWHERE,
+    "redis": ("adapters/redis",),
     "rich": ("cli", "drawing"),
     "skl2onnx": ("bundle",),
     "prometheus_client": ("serving",),

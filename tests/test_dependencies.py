@@ -67,7 +67,9 @@ def imported() -> set[str]:
 
 
 def test_what_the_code_imports_is_declared():
-    declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["project"]["dependencies"]}
+    """Among what everybody installs, or in an extra: test_architecture.py keeps such a library to its adapter."""
+    extras = chain.from_iterable(EXTRAS[name] for name in EXTRAS.keys() - {"dev", "examples"})
+    declared = {canonicalize_name(Requirement(text).name) for text in [*PROJECT["project"]["dependencies"], *extras]}
     assert {canonicalize_name(PACKAGE_OF.get(name, name)) for name in imported()} <= declared
 
 

@@ -14,9 +14,12 @@ __all__ = ["run_forked"]
 
 _PRELOADED = [
     "gapless.adapters.delta",
+    "gapless.adapters.sql",
     "gapless.ingest",
     "gapless.testing.faults",
+    "tests.adapters.sql.test_crashes",
     "tests.adapters.test_delta_crashes",
+    "tests.adapters.test_online_crashes",
     "tests.adapters.test_segment_crashes",
     "tests.ingest.test_crashes",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gapless.adapters.lmdb import LmdbStore
+from gapless.adapters.redis import RedisStore
 
 Fault = Callable[[str, str], None]
 
@@ -19,3 +20,16 @@ class Lmdb:
 
     def __call__(self, name: str, *, fault: Fault | None = None) -> LmdbStore:
         return LmdbStore(self.folder / name, fault=fault)
+
+
+@dataclass(frozen=True)
+class OnRedis:
+    """A prefix for each name, on one server or cluster."""
+
+    url: str
+    prefix: str
+    batch_updates: int = 1000
+
+    def __call__(self, name: str, *, fault: Fault | None = None) -> RedisStore:
+        url = f"{self.url}?prefix={self.prefix}-{name}"
+        return RedisStore(url, timeout_s=10, batch_updates=self.batch_updates, fault=fault)
