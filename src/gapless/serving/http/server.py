@@ -55,14 +55,20 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        made = socket.socket(family, kind, protocol)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
+        return _bound(socket.socket(family, kind, protocol), address)
     except (OSError, OverflowError, UnicodeError) as error:
         step = "choose another --port, or stop what listens there"
         raise SettingsError("cannot listen", seen=f"{host}:{port}: {error}", next_step=step) from None
-    made.listen(_BACKLOG)
-    made.set_inheritable(True)
+
+
+def _bound(made: socket.socket, address: Any) -> socket.socket:
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.listen(_BACKLOG)
+    except OSError:
+        made.close()
+        raise
     return made
 
 
@@ -185,4 +191,5 @@ class _Supervisor(Multiprocess):
     def _started(self) -> _Worker:
         process = _Worker(self.config, self.sockets)
         process.start()
+        process.child_conn.close()  # else its end would stay open here, and a dead worker would be waited for
         return process
