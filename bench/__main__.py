@@ -17,7 +17,16 @@ BENCHES = {
     "latest_value": "the latest value as of each request, against pandas and DuckDB",
     "training_set": "30 windowed features as of each request, against DuckDB, Polars and pandas",
     "batch_predict": "read, score and commit, against raw onnxruntime and scikit-learn",
+    "online_read": "features of some entities from the online store, against Feast",
+    "serve": "answers over HTTP with lookup, trust and log, against servers that score alone",
+    "swap": "twenty promotions under load",
 }
+
+SMALL = 0.02
+
+
+def scale(text: str) -> float:
+    return SMALL if text == "small" else float(text)
 
 
 def main() -> int:
@@ -29,7 +38,7 @@ def main() -> int:
     )
     parser.add_argument("name", choices=BENCHES, metavar="NAME")
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
-    parser.add_argument("--scale", type=float, default=1.0, help="multiply the numbers of rows (default 1)")
+    parser.add_argument("--scale", type=scale, default=1.0, help='multiply the numbers of rows; "small" is 0.02')
     parser.add_argument("--repeat", type=int, default=3, help="runs of each contender; medians are shown (default 3)")
     parser.add_argument("--only", default="", help="contenders to run, separated by commas (default: all)")
     if len(sys.argv) == 1:

@@ -14,7 +14,11 @@ from bench.measure import CACHE, say
 __all__ = ["python_of"]
 
 RIVALS = {
+    "bentoml": ("bentoml==1.4.38", "onnxruntime==1.32.0"),
     "duckdb": ("duckdb==2.0.0", "pyarrow==26.0.1"),
+    "fastapi": ("fastapi==0.165.0", "uvicorn[standard]==0.54.0", "pandas==3.1.1", "scikit-learn==1.9.1"),
+    "feast": ("feast==0.67.0",),
+    "mlserver": ("mlserver==1.7.1", "onnxruntime==1.32.0"),
     "polars": ("polars==2.1.0",),
 }
 
