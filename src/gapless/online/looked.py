@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class Shape:
     """Which column of a read becomes which feature.
 
     Parameters:
-        names, places, types — of each feature, in one order.
+        names, places, types — of each feature, in the order of the columns.
         spans — per group the columns [start, end) of a read.
     """
 
@@ -60,7 +61,12 @@ class Shape:
     types: tuple[Type, ...]
     spans: tuple[tuple[int, int], ...]
 
-    @property
+    @cached_property
+    def whole(self) -> bool:
+        """Whether every column is one feature, so that places need not be looked at."""
+        return self.places == tuple(range(self.spans[-1][1] if self.spans else 0))
+
+    @cached_property
     def special(self) -> tuple[tuple[str, int, Type], ...]:
         """The features that are no floats."""
         every = zip(self.names, self.places, self.types, strict=True)
@@ -84,7 +90,6 @@ class Looked:
     damaged: Sequence[tuple[int, int]]
     early: Sequence[tuple[int, int]]
     _shape: Shape
-    _special: tuple[tuple[str, int, Type], ...]
     _read: StateRead
 
     def __len__(self) -> int:
@@ -113,11 +118,14 @@ class Looked:
 
     def row(self, i: int) -> dict[str, Value]:
         """Every feature of one row by column: a float, bool, str or int (an instant in µs); None is null."""
-        values, valid = self._read.numbers[i].tolist(), self._read.valid[i].tolist()
-        pairs = zip(self._shape.names, self._shape.places, strict=True)
-        found: dict[str, Value] = {name: values[place] if valid[place] else None for name, place in pairs}
-        for name, place, kind in self._special:
-            found[name] = self._value(i, place, kind) if valid[place] else None
+        shape, valid = self._shape, self._read.valid[i]
+        values: list[Value] = self._read.numbers[i].tolist()
+        for place in (~valid).nonzero()[0].tolist():
+            values[place] = None
+        found = dict(zip(shape.names, values if shape.whole else [values[p] for p in shape.places], strict=True))
+        for name, place, kind in shape.special:
+            if valid[place]:
+                found[name] = self._value(i, place, kind)
         return found
 
     def _value(self, i: int, place: int, kind: Type) -> Value:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from struct import error as struct_error
 from zlib import crc32
 
 import numpy as np
@@ -15,7 +14,7 @@ from gapless.features import Group, plan_groups
 from gapless.online.layout import Layout, Value
 from gapless.online.looked import GroupState, Heads, Looked, Shape
 from gapless.online.offsets import Offset, from_bytes
-from gapless.online.record import HEAD, HEAD_BYTES, RECORD_VERSION, Record, unpack
+from gapless.online.record import HEAD_AND_CHECK, HEAD_BYTES, HEAD_SIZE, RECORD_VERSION, unpack
 from gapless.ports.online import OnlineStore
 from gapless.product import FeatureSet, FeatureView
 from gapless.schema import Type
@@ -45,7 +44,6 @@ class OnlineReader:
         self._store = store
         self._states = StateReader([layout.plan for layout in self.layouts])
         self._shape = _shape(self.layouts, types)
-        self._special = self._shape.special
         self._key_of = tuple(layout.key_of for layout in self.layouts)
         self._offset_keys = [layout.offset_key for layout in self.layouts]
         self._seen: tuple[list[bytes | None], Heads, list[int]] = [], Heads((), {}), []
@@ -75,14 +73,14 @@ class OnlineReader:
         keys = self._offset_keys + [key_of(row) for row in rows for key_of in self._key_of]
         found = self._store.read(keys) if len(rows) == 1 else _read_once(self._store, keys)
         heads, bases = self._heads(found[:count])
-        picked = _Picked(bases, at.tolist(), self.layouts)
-        states = [picked.state(place, data) for place, data in enumerate(found[count:])]
+        picked = _Picked(bases, self.layouts)
+        states = picked.states(at.tolist(), iter(found[count:]))
         hurt: list[int] = []
         read = self._states.read(states, at, damaged=hurt)
         damaged = [divmod(place, count) for place in sorted({*hurt, *picked.damaged})]
         for row, group in damaged:
             read = _without(read, row, *self._shape.spans[group])
-        return Looked(at, heads, damaged, picked.early, self._shape, self._special, read)
+        return Looked(at, heads, damaged, picked.early, self._shape, read)
 
     def _heads(self, found: list[bytes | None]) -> tuple[Heads, list[int]]:
         """(what the groups know, per group the position above which its records count)."""
@@ -129,17 +127,15 @@ def _read_once(store: OnlineStore, keys: list[bytes]) -> list[bytes | None]:
 
 
 def _shape(layouts: Sequence[Layout], types: Mapping[str, Type]) -> Shape:
-    names: list[str] = []
-    places: list[int] = []
+    found: list[tuple[int, str]] = []
     spans: list[tuple[int, int]] = []
     start = 0
     for layout in layouts:
-        wanted = {name: place for name, place in layout.places.items() if name in types}
-        names += wanted
-        places += [start + place for place in wanted.values()]
+        found += [(start + place, name) for name, place in layout.places.items() if name in types]
         spans.append((start, start + layout.plan.width))
         start += layout.plan.width
-    return Shape(tuple(names), tuple(places), tuple(types[name] for name in names), tuple(spans))
+    places, names = zip(*sorted(found), strict=True) if found else ((), ())
+    return Shape(names, places, tuple(types[name] for name in names), tuple(spans))
 
 
 def _group_state(layout: Layout, data: bytes | None) -> GroupState:
@@ -165,45 +161,47 @@ def _base(data: bytes | None) -> int:
 
 
 class _Picked:
-    """The tiles out of records, while they are looked through."""
+    """The tiles out of records, and what is wrong with some of them."""
 
-    def __init__(self, bases: Sequence[int], at: Sequence[int], layouts: Sequence[Layout]) -> None:
-        self._bases, self._at, self._layouts = bases, at, layouts
-        self._count = len(layouts)
+    def __init__(self, bases: Sequence[int], layouts: Sequence[Layout]) -> None:
+        self._bases, self._layouts = bases, layouts
         self.early: list[tuple[int, int]] = []
         self.damaged: list[int] = []
 
-    def state(self, place: int, data: bytes | None) -> bytes | None:
-        """The tiles of one record; None where it holds nothing, or nothing that can be read."""
-        if data is None:
+    def states(self, at: Sequence[int], records: Iterator[bytes | None]) -> list[bytes | None]:
+        """Row by row and group by group; None where a record holds nothing, or nothing that can be read."""
+        groups = list(enumerate(self._bases))
+        made: list[bytes | None] = []
+        for row, instant in enumerate(at):
+            for group, base in groups:
+                data = next(records)
+                if data is not None:
+                    data = self._tiles(data, base, row, group, instant)
+                made.append(data)
+        return made
+
+    def _tiles(self, data: bytes, base: int, row: int, group: int, at_us: int) -> bytes | None:
+        if len(data) < HEAD_BYTES:
+            return self._slowly(data, base, row, group, at_us)
+        version, newest, position, length, check = HEAD_AND_CHECK.unpack_from(data)
+        if length or version != RECORD_VERSION or crc32(data[:HEAD_SIZE]) != check:
+            return self._slowly(data, base, row, group, at_us)
+        if position <= base:
             return None
-        row, group = divmod(place, self._count)
-        try:
-            version, newest, position, length = HEAD.unpack_from(data)
-            checked = version == RECORD_VERSION and data[21:25] == crc32(data[:21]).to_bytes(4, "little")
-            if length or not checked:
-                return self._slowly(place, row, group, data)
-        except struct_error:
-            return self._slowly(place, row, group, data)
-        if position <= self._bases[group]:
-            return None
-        if newest > self._at[row]:
+        if newest > at_us:
             self.early.append((row, group))
         return data[HEAD_BYTES:]
 
-    def _slowly(self, place: int, row: int, group: int, data: bytes) -> bytes | None:
+    def _slowly(self, data: bytes, base: int, row: int, group: int, at_us: int) -> bytes | None:
         """Damaged, or with events that were known before they happened."""
         try:
-            record = unpack(data).at(self._layouts[group].plan.tiles, self._at[row])
+            record = unpack(data).at(self._layouts[group].plan.tiles, at_us)
         except CorruptData:
-            self.damaged.append(place)
+            self.damaged.append(row * len(self._bases) + group)
             return None
-        return self._tiles(record, row, group)
-
-    def _tiles(self, record: Record, row: int, group: int) -> bytes | None:
-        if record.position <= self._bases[group]:
+        if record.position <= base:
             return None
-        if record.newest_us > self._at[row]:
+        if record.newest_us > at_us:
             self.early.append((row, group))
         return record.tiles
 

@@ -22,13 +22,25 @@ from gapless.windows.codec import Reader, Writer
 from gapless.windows.tiles import Arrival, TilePlan, Tiles
 from gapless.windows.window import BEGINNING
 
-__all__ = ["HEAD", "HEAD_BYTES", "RECORD_VERSION", "Record", "oldest_kept_us", "pack", "unpack", "visible_from"]
+__all__ = [
+    "HEAD_AND_CHECK",
+    "HEAD_BYTES",
+    "HEAD_SIZE",
+    "RECORD_VERSION",
+    "Record",
+    "oldest_kept_us",
+    "pack",
+    "unpack",
+    "visible_from",
+    "waiting_bytes",
+]
 
 RECORD_VERSION = 1
-HEAD = struct.Struct("<BqqI")
+_HEAD = struct.Struct("<BqqI")
 _CHECK = struct.Struct("<I")
+HEAD_AND_CHECK = struct.Struct("<BqqII")
 _FIRST = struct.Struct("<q")
-HEAD_BYTES = HEAD.size + _CHECK.size
+HEAD_SIZE, HEAD_BYTES = _HEAD.size, HEAD_AND_CHECK.size
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ def oldest_kept_us(newest_us: int) -> int:
 
 def pack(record: Record) -> bytes:
     """The bytes of a record."""
-    head = HEAD.pack(RECORD_VERSION, record.newest_us, record.position, len(record.waiting))
+    head = _HEAD.pack(RECORD_VERSION, record.newest_us, record.position, len(record.waiting))
     return b"".join((head, _CHECK.pack(crc32(record.waiting, crc32(head))), record.waiting, record.tiles))
 
 
@@ -99,9 +111,9 @@ def unpack(data: bytes) -> Record:
     """
     if len(data) < HEAD_BYTES:
         raise _corrupt("it ends too early", data)
-    version, newest, position, length = HEAD.unpack_from(data)
+    version, newest, position, length, check = HEAD_AND_CHECK.unpack_from(data)
     waiting = data[HEAD_BYTES : HEAD_BYTES + length]
-    if crc32(waiting, crc32(data[: HEAD.size])) != _CHECK.unpack_from(data, HEAD.size)[0]:
+    if crc32(waiting, crc32(data[:HEAD_SIZE])) != check:
         raise _corrupt("the checksum does not match", data)
     if version != RECORD_VERSION:
         raise _corrupt(f"written in format {version}, this is format {RECORD_VERSION}", data)
