@@ -18,7 +18,7 @@ from gapless.bundle.profile import profile_of
 from gapless.clock import DAY, HOUR, MINUTE
 from gapless.product.trust import DEFAULT_LEVELS, LEVELS
 from gapless.serving import Judge
-from gapless.serving.trust import MOST_PER_CODE
+from gapless.serving.judged import MOST_PER_CODE
 
 ORDERS = gl.EventSource("orders", schema={"who": str, "x": float, "item": str, "at": datetime}, event_time="at")
 VISITS = gl.EventSource("visits", schema={"who": str, "seconds": float, "at": datetime}, event_time="at")
@@ -67,6 +67,7 @@ FRESH = {"spend": NOW, "stays": NOW}
 SEEN = np.linspace(0, 10, 50, dtype=np.float32)[:, None].repeat(len(FEATURES.vector), axis=1)
 PROFILE = profile_of(SEEN, FEATURES.vector, trained_until_us=NOW - DAY)
 KNOWN = dict.fromkeys(FEATURES.outputs, 5.0) | {"spend__favourite": "tea", "spend__when": 5, "stays__any_1d": True}
+OWN = {"own__age": 5.0, "own__double": 5.0, "own__gift": False, "own__hour": 5.0}
 NOBODY = dict.fromkeys(FEATURES.outputs) | {"spend__n_1d": 0.0, "spend__kinds_1d": 0.0}
 
 
@@ -98,10 +99,7 @@ CASES = {
         {"view": "spend", "age_us": 3 * HOUR, "expected_us": 2 * HOUR},
     ),
     "asked_in_past": ({"asked_in_past": {"stays"}}, {"view": "stays"}),
-    "entity_unseen": (
-        {"row": KNOWN | {"stays__mean_1h": None, "stays__any_1d": None}},
-        {"view": "stays", "entity": "person"},
-    ),
+    "entity_unseen": ({"row": NOBODY | OWN}, {"entity": "person"}),
     "missing_share": (
         {"row": KNOWN | dict.fromkeys(("own__age", "own__double", "own__hour", "spend__total_1d", "stays__mean_1h"))},
         {"missing": 5, "features": 9, "limit": 0.5},
@@ -158,22 +156,30 @@ def test_edges_are_still_fine():
     assert judged(at_us=late, as_of_us=dict.fromkeys(FRESH, late)).trust == "ok"
 
 
-def test_an_entity_is_known_while_one_feature_of_the_view_says_something():
-    row = NOBODY | {"stays__mean_1h": 5.0, "own__gift": False, "own__hour": 3.0}
-    unseen = [one["view"] for one in judged(row).reasons if one["code"] == "entity_unseen"]
-    assert unseen == ["spend"]
-    for column, value in (("spend__favourite", ""), ("spend__when", 0), ("spend__n_1d", 1.0)):
-        assert "entity_unseen" not in {one["code"] for one in judged(row | {column: value}).reasons}
+def codes(row, **around):
+    return [one["code"] for one in judged(row, **around).reasons]
 
 
-def test_nothing_is_said_of_an_entity_whose_state_is_not_there():
-    for around in ({"as_of_us": {}}, {"damaged": {"spend", "stays"}}, {"store_down": True}):
-        assert "entity_unseen" not in {one["code"] for one in judged(NOBODY, **around).reasons}
+def test_an_entity_is_known_while_one_feature_of_one_view_says_something():
+    row = NOBODY | OWN
+    assert codes(row) == ["entity_unseen"]
+    known = {
+        "spend__favourite": "",
+        "spend__when": 0,
+        "spend__n_1d": 1.0,
+        "stays__mean_1h": 5.0,
+        "stays__any_1d": False,
+    }
+    assert [codes(row | {column: value}) for column, value in known.items()] == [[]] * len(known)
+
+
+@pytest.mark.parametrize("around", [{"as_of_us": {"spend": NOW}}, {"damaged": {"stays"}}, {"store_down": True}])
+def test_nothing_is_said_of_an_entity_whose_state_is_not_all_there(around):
+    assert "entity_unseen" not in codes(NOBODY | OWN, **around)
 
 
 def test_a_store_that_is_away_says_nothing_of_the_views():
-    codes = [one["code"] for one in judged(store_down=True, as_of_us={}, asked_in_past={"spend"}).reasons]
-    assert codes == ["store_unreachable"]
+    assert codes(KNOWN, store_down=True, as_of_us={}, asked_in_past={"spend"}) == ["store_unreachable"]
 
 
 def test_at_most_five_of_a_kind_and_how_many_more():
@@ -209,9 +215,9 @@ def test_what_training_often_missed_is_not_missed():
 def test_views_and_features_that_the_author_ignores():
     row = NOBODY | {"own__hour": 99.0, "own__gift": False, "own__age": 1.0, "own__double": 1.0}
     stale = dict.fromkeys(FRESH, 0)
-    codes = {one["code"] for one in judged(row, as_of_us=stale).reasons}
-    assert codes == {"feature_stale", "entity_unseen", "out_of_range"}
+    assert set(codes(row, as_of_us=stale)) == {"feature_stale", "entity_unseen", "out_of_range"}
     assert judged(row, as_of_us=stale, rules={"ignore": ["spend", "stays", "own__hour"]}) == ("ok", [])
+    assert codes(row, rules={"ignore": ["spend", "own__hour"]}) == ["entity_unseen"]  # the other view knows nothing
     many = KNOWN | {"spend__n_1d": 99.0}
     assert judged(many, rules={"ignore": ["spend"]}).trust == "ok"
 

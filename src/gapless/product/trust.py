@@ -51,7 +51,7 @@ class Trust:
 
     Parameters:
         levels — other levels for reason codes, such as {"entity_unseen": "ok"}; "ok" turns a rule off.
-        ignore — views and features that give no reason of being stale, unseen or out of range.
+        ignore — views and features that do not count for `feature_stale`, `entity_unseen` and `out_of_range`.
         max_model_age — from the end of the training data to the request; above it `model_old`. None: no limit.
         missing_limit — the share of the features that may be missing, from 0 to 1; above it `missing_share`. None: one
             half, or what all but 1 % of the training rows had, where that is more.

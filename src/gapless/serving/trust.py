@@ -7,68 +7,22 @@ row, vector, age of each view, what went wrong ──► Judge ──► level, 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gapless.arrow import to_numpy
 from gapless.bundle.profile import Profile
 from gapless.ports.scorer import Float32
-from gapless.product import FeatureSet, FeatureView, Trust
-from gapless.product.trust import DEFAULT_LEVELS, LEVELS
-from gapless.windows import FUNCTIONS
+from gapless.product import FeatureSet, Trust
+from gapless.serving.judged import Facts, Findings, Grades, Judged, JudgedTable
+from gapless.serving.usual import Bools, bounds, entity_columns, missing_rows, most_missing, reads_empty
 
-__all__ = ["MOST_PER_CODE", "Judge", "Judged", "JudgedTable"]
+__all__ = ["Judge", "Judged", "JudgedTable"]
 
-MOST_PER_CODE = 5
-"""Reasons of one code that an answer lists; how many more there are stands in one further entry."""
-
-Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
-Facts = dict[str, Any]
 _NOTHING: Mapping[str, Bools] = {}
-_NEVER = object()  # no value of a feature equals it
-
-
-class Judged(NamedTuple):
-    """A level and the reasons for it: plain values with `code`, `level` and facts, the gravest kinds first."""
-
-    trust: str
-    reasons: list[Facts]
-
-
-@dataclass(frozen=True)
-class JudgedTable:
-    """The same for many rows; `found` holds those that have a reason."""
-
-    rows: int
-    found: Mapping[int, Judged]
-
-    def row(self, i: int) -> Judged:
-        """What `Judge.judge_row` gives for that row."""
-        return self.found.get(i) or Judged("ok", [])
-
-    def to_arrow(self) -> tuple[pa.Array, pa.Array]:
-        """(trust, reasons) as strings, the reasons as JSON lists."""
-        levels, places = np.zeros(self.rows, np.int8), np.zeros(self.rows, np.int32)
-        texts = ["[]"]
-        for i, judged in self.found.items():
-            levels[i], places[i] = LEVELS.index(judged.trust), len(texts)
-            texts.append(msgspec.json.encode(judged.reasons).decode())
-        return pa.array(LEVELS).take(pa.array(levels)), pa.array(texts).take(pa.array(places))
-
-
-class _View(NamedTuple):
-    """What is judged of a view. `empty`: its columns with what each reads in an empty window."""
-
-    name: str
-    entity: str
-    expected_us: float
-    empty: tuple[tuple[str, object], ...]
 
 
 class Judge:
@@ -90,29 +44,22 @@ class Judge:
         features: FeatureSet,
         freshness: Mapping[str, int] | None = None,
     ) -> None:
-        self._levels = {code: level for code in DEFAULT_LEVELS if (level := policy.level(code)) != "ok"}
+        self._grades = Grades(policy)
         self._names = features.vector
         self._profile = profile
         self.freshness_us = {view.name: (freshness or {}).get(view.name, view.freshness_us) for view in features.views}
-        self._views = tuple(self._view(view, policy) for view in features.views)
-        self._low, self._high = _bounds(policy, profile, features)
-        self._most_missing = _most_missing(policy, profile)
-        limit = policy.max_model_age_us
-        known = profile is not None and limit is not None
-        self._age_limit_us = limit if known else None
-        self._trained_us = profile.trained_until_us if profile is not None else 0
-        columns = [f.column for view in features.views for f in view.features]
-        self._away = {"features": len(columns), "defaults": len(policy.defaults)}
+        self._expected = {name: self._expected_us(name, policy) for name in self.freshness_us}
+        self._entities = entity_columns(features, policy) if "entity_unseen" in self._grades else ()
+        self._low, self._high = bounds(policy, profile, features)
+        self._most_missing = most_missing(policy, profile)
+        self._trained_us = 0 if profile is None else profile.trained_until_us
+        self._age_limit_us = None if profile is None else policy.max_model_age_us
+        looked_up = [f.column for view in features.views for f in view.features]
+        self._away = {"features": len(looked_up), "defaults": len(policy.defaults)}
 
-    def _view(self, view: FeatureView, policy: Trust) -> _View:
-        ignored = view.name in policy.ignore
-        expected = float(self.freshness_us[view.name])
-        empty: tuple[tuple[str, object], ...] = tuple((f.column, _EMPTY[f.function]) for f in view.features)
-        if ignored or "feature_stale" not in self._levels:
-            expected = float("inf")
-        if ignored or "entity_unseen" not in self._levels:
-            empty = ((view.features[0].column, _NEVER),)
-        return _View(view.name, view.entity.name, expected, empty)
+    def _expected_us(self, view: str, policy: Trust) -> float:
+        on = "feature_stale" in self._grades and view not in policy.ignore
+        return self.freshness_us[view] if on else float("inf")
 
     def judge_row(
         self,
@@ -159,7 +106,7 @@ class Judge:
             found["model_old"] = [self._old(at_us)]
         if instead_of is not None:
             found["fallback_model"] = [{"instead_of": instead_of}]
-        return self._judged(found) if found else Judged("ok", [])
+        return self._grades.judged(found) if found else Judged("ok", [])
 
     def _judge_views(
         self,
@@ -170,21 +117,24 @@ class Judge:
         asked_in_past: Collection[str],
         damaged: Collection[str],
     ) -> None:
-        for name, entity, expected_us, empty in self._views:
-            as_of = as_of_us.get(name)
-            if as_of is None or name in damaged:
-                code = "not_materialized" if as_of is None else "state_damaged"
-                found.setdefault(code, []).append({"view": name})
+        absent = []
+        for view, expected_us in self._expected.items():
+            as_of = as_of_us.get(view)
+            if as_of is None or view in damaged:
+                absent.append(view)
+                found.setdefault("not_materialized" if as_of is None else "state_damaged", []).append({"view": view})
                 continue
             if at_us - as_of > expected_us:
-                found.setdefault("feature_stale", []).append(_stale(name, at_us - as_of, expected_us))
-            if name in asked_in_past:
-                found.setdefault("asked_in_past", []).append({"view": name})
-            for column, nothing in empty:
+                found.setdefault("feature_stale", []).append(_stale(view, at_us - as_of, expected_us))
+            if view in asked_in_past:
+                found.setdefault("asked_in_past", []).append({"view": view})
+        for one in self._entities:
+            for column, nothing in one.empty:
                 if row[column] != nothing:
                     break
             else:
-                found.setdefault("entity_unseen", []).append({"view": name, "entity": entity})
+                if one.views.isdisjoint(absent):
+                    found.setdefault("entity_unseen", []).append({"entity": one.entity})
 
     def judge_table(
         self,
@@ -208,50 +158,61 @@ class Judge:
 
         Cost: 3 ns for each feature of a row, and 1.5 µs for each reason.
         """
-        found = _Table(len(matrix))
+        found = Findings(len(matrix))
         every = np.arange(len(matrix))
         if store_down:
             found.add("store_unreachable", every, self._away)
         else:
-            for view in self._views:
-                self._judge_view(found, view, columns, at_us, as_of_us.get(view.name), asked_in_past, damaged)
+            absent = self._judge_states(found, at_us, as_of_us, asked_in_past, damaged)
+            self._judge_entities(found, columns, absent, len(matrix))
         if answered is not None:
             found.add("no_answer", np.flatnonzero(~answered), {})
-        for i, j in zip(*(axis.tolist() for axis in _places(matrix, self._low, self._high)), strict=True):
+        outside = np.nonzero((matrix < self._low) | (matrix > self._high))  # by rows; NaN is outside of nothing
+        for i, j in zip(*(axis.tolist() for axis in outside), strict=True):
             found.add_one("out_of_range", i, self._outside(j, matrix[i, j].item()))
-        for i, missing in _missing_rows(matrix, self._most_missing * matrix.shape[1]):
+        for i, missing in missing_rows(matrix, self._most_missing * matrix.shape[1]):
             found.add_one("missing_share", i, self._missing(missing))
         if self._age_limit_us is not None:
             for i in np.flatnonzero(at_us - self._trained_us > self._age_limit_us).tolist():
                 found.add_one("model_old", i, self._old(int(at_us[i])))
         if instead_of is not None:
             found.add("fallback_model", every, {"instead_of": instead_of})
-        judged = ((i, self._judged(by_code)) for i, by_code in found.rows.items())
-        return JudgedTable(len(matrix), {i: one for i, one in judged if one.reasons})
+        return found.judged(self._grades)
 
-    def _judge_view(
+    def _judge_states(
         self,
-        found: _Table,
-        view: _View,
-        columns: Mapping[str, pa.Array],
+        found: Findings,
         at_us: Ints,
-        as_of: int | None,
+        as_of_us: Mapping[str, int | None],
         asked_in_past: Mapping[str, Bools],
         damaged: Mapping[str, Bools],
+    ) -> dict[str, Bools]:
+        """By view, the rows whose state is not there; views that have it everywhere are left out."""
+        absent: dict[str, Bools] = {}
+        for view, expected_us in self._expected.items():
+            as_of = as_of_us.get(view)
+            if as_of is None:
+                absent[view] = np.ones(len(at_us), np.bool_)
+                found.add("not_materialized", np.arange(len(at_us)), {"view": view})
+                continue
+            there = np.ones(len(at_us), np.bool_)
+            if view in damaged:
+                absent[view], there = damaged[view], ~damaged[view]
+                found.add("state_damaged", np.flatnonzero(damaged[view]), {"view": view})
+            for i in np.flatnonzero((at_us - as_of > expected_us) & there).tolist():
+                found.add_one("feature_stale", i, _stale(view, int(at_us[i]) - as_of, expected_us))
+            if view in asked_in_past:
+                found.add("asked_in_past", np.flatnonzero(asked_in_past[view] & there), {"view": view})
+        return absent
+
+    def _judge_entities(
+        self, found: Findings, columns: Mapping[str, pa.Array], absent: Mapping[str, Bools], rows: int
     ) -> None:
-        if as_of is None:
-            found.add("not_materialized", np.arange(len(at_us)), {"view": view.name})
-            return
-        whole = np.ones(len(at_us), np.bool_)
-        if view.name in damaged:
-            whole = ~damaged[view.name]
-            found.add("state_damaged", np.flatnonzero(~whole), {"view": view.name})
-        for i in np.flatnonzero((at_us - as_of > view.expected_us) & whole).tolist():
-            found.add_one("feature_stale", i, _stale(view.name, int(at_us[i]) - as_of, view.expected_us))
-        if view.name in asked_in_past:
-            found.add("asked_in_past", np.flatnonzero(asked_in_past[view.name] & whole), {"view": view.name})
-        unseen = _reads_empty(view, columns, whole)
-        found.add("entity_unseen", np.flatnonzero(unseen), {"view": view.name, "entity": view.entity})
+        for one in self._entities:
+            there = np.ones(rows, np.bool_)
+            for view in one.views & absent.keys():
+                there &= ~absent[view]
+            found.add("entity_unseen", np.flatnonzero(reads_empty(one, columns, there)), {"entity": one.entity})
 
     def _outside(self, feature: int, value: float) -> Facts:
         assert self._profile is not None
@@ -265,98 +226,6 @@ class Judge:
     def _old(self, at_us: int) -> Facts:
         return {"age_us": at_us - self._trained_us, "limit_us": self._age_limit_us}
 
-    def _judged(self, found: Mapping[str, list[Facts]]) -> Judged:
-        reasons: list[Facts] = []
-        worst = 0
-        for code, level in self._levels.items():
-            for facts in (those := found.get(code, ()))[:MOST_PER_CODE]:
-                reasons.append({"code": code, "level": level, **facts})
-            if len(those) > MOST_PER_CODE:
-                reasons.append({"code": code, "level": level, "more": len(those) - MOST_PER_CODE})
-            if those:
-                worst = max(worst, LEVELS.index(level))
-        return Judged(LEVELS[worst], reasons)
-
-
-class _Table:
-    """Facts by row and code, in the order in which they are added."""
-
-    def __init__(self, rows: int) -> None:
-        self.rows: dict[int, dict[str, list[Facts]]] = {}
-
-    def add(self, code: str, rows: npt.NDArray[Any], facts: Facts) -> None:
-        for i in rows.tolist():
-            self.add_one(code, i, facts)
-
-    def add_one(self, code: str, row: int, facts: Facts) -> None:
-        self.rows.setdefault(row, {}).setdefault(code, []).append(facts)
-
-
-_EMPTY = {name: function.algebra().finalize(function.algebra().identity())[0] for name, function in FUNCTIONS.items()}
-"""What each aggregation gives for an empty window: 0 for counts, null for everything else."""
-
 
 def _stale(view: str, age_us: int, expected_us: float) -> Facts:
     return {"view": view, "age_us": age_us, "expected_us": int(expected_us)}
-
-
-def _bounds(policy: Trust, profile: Profile | None, features: FeatureSet) -> tuple[Float32, Float32]:
-    """The range in which each feature may be; the widest for those without one."""
-    width = len(features.vector)
-    low, high = np.full(width, -np.inf, np.float32), np.full(width, np.inf, np.float32)
-    if profile is None or policy.level("out_of_range") == "ok":
-        return low, high
-    ignored = set(policy.ignore)
-    ignored |= {f.column for view in features.views if view.name in ignored for f in view.features}
-    for i, name in enumerate(features.vector):
-        if name not in ignored:
-            low[i], high[i] = _bound(profile.low[i].item(), profile.high[i].item(), policy.range_margin)
-    return low, high
-
-
-def _bound(low: float, high: float, margin: float) -> tuple[float, float]:
-    if low != low:  # never seen in training: any value is outside
-        return float("inf"), float("-inf")
-    return low - margin * (high - low), high + margin * (high - low)
-
-
-def _most_missing(policy: Trust, profile: Profile | None) -> float:
-    if policy.level("missing_share") == "ok":
-        return float("inf")
-    if policy.missing_limit is not None:
-        return policy.missing_limit
-    return max(0.5, 0.0 if profile is None else profile.row_missing)
-
-
-def _places(matrix: Float32, low: Float32, high: Float32) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """(row, feature) of every value outside, by rows. A missing value is outside of nothing."""
-    rows, features = np.nonzero((matrix < low) | (matrix > high))
-    return rows, features
-
-
-def _missing_rows(matrix: Float32, most: float) -> list[tuple[int, int]]:
-    """(row, number of missing features) where there are more than `most`."""
-    absent = np.isnan(matrix)
-    if np.count_nonzero(absent) <= most:  # of the whole table: the usual case, found without looking at rows
-        return []
-    counts = np.count_nonzero(absent, axis=1)
-    rows = np.flatnonzero(counts > most)
-    return list(zip(rows.tolist(), counts[rows].tolist(), strict=True))
-
-
-def _reads_empty(view: _View, columns: Mapping[str, pa.Array], among: Bools) -> Bools:
-    """The rows on which every column of the view reads as in an empty window."""
-    for column, nothing in view.empty:
-        if nothing is _NEVER or not among.any():
-            return np.zeros(len(among), np.bool_)
-        among = among & _equal(columns[column], nothing)
-    return among
-
-
-def _equal(column: pa.Array, nothing: object) -> Bools:
-    if nothing is None:
-        nulls: Bools = column.is_null().to_numpy(zero_copy_only=False)
-        return nulls
-    values, valid = to_numpy(column)
-    equal: Bools = (values == nothing) & valid
-    return equal
