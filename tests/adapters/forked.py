@@ -20,6 +20,7 @@ _PRELOADED = [
     "tests.adapters.sql.test_crashes",
     "tests.adapters.test_delta_crashes",
     "tests.adapters.test_online_crashes",
+    "tests.adapters.test_online_lmdb_failures",
     "tests.adapters.test_segment_crashes",
     "tests.ingest.test_crashes",
 ]

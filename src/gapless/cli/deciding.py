@@ -43,11 +43,8 @@ def show_decided(out: Console, decided: Decided) -> None:
 
 def show_decisions(out: Console, decisions: Sequence[Decision]) -> None:
     """One line for each."""
-    rows = [
-        [one.model, one.after[0].version, _fallbacks(one.after), minute(one.at_us), one.kind, one.by, one.why, one.id]
-        for one in decisions
-    ]
-    table(out, ["model", "live", "fallback", "since", "by a", "of", "why", "decision"], rows)
+    rows = [[one.id, one.model, _live(one), minute(one.at_us), one.kind, one.by, one.why] for one in decisions]
+    table(out, ["id", "model", "live", "since", "by a", "of", "why"], rows)
 
 
 def chain(routes: Sequence[Route]) -> str:
@@ -60,8 +57,8 @@ def minute(us: int | None) -> str | None:
     return None if us is None else format_instant(us // 60_000_000 * 60_000_000)[:16].replace("T", " ")
 
 
-def _fallbacks(routes: Sequence[Route]) -> str | None:
-    return ", ".join(route.version for route in routes[1:]) or None
+def _live(decision: Decision) -> str:
+    return ", ".join(route.version for route in decision.after)
 
 
 def _metrics(out: Console, by_version: Mapping[str, Mapping[str, Any]]) -> None:

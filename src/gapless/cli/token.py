@@ -83,7 +83,7 @@ def listed(folder: str, as_json: bool) -> None:
         if not tokens:
             click.echo("there is no token; next: gapless token create NAME --role predict")
             return
-        rows = [[t.name, t.role, t.id, minute(t.created_us), _state(t, now_us), t.per_second] for t in tokens]
+        rows = [[t.name, t.role, t.id, _day(t.created_us), _state(t, now_us), t.per_second] for t in tokens]
         table(out, ["name", "role", "id", "created", "state", "per second"], rows)
 
     emit({"tokens": [plain(token) | {"state": _state(token, now_us)} for token in tokens]}, render, as_json=as_json)
@@ -117,7 +117,11 @@ def plain(token: Token) -> dict[str, Any]:
 
 def _state(token: Token, now_us: int) -> str:
     if token.revoked_us is not None:
-        return f"revoked {minute(token.revoked_us)}"
+        return f"revoked {_day(token.revoked_us)}"
     if token.expires_us is None:
         return "in force"
-    return f"{'expired' if token.expires_us <= now_us else 'until'} {minute(token.expires_us)}"
+    return f"{'expired' if token.expires_us <= now_us else 'until'} {_day(token.expires_us)}"
+
+
+def _day(us: int) -> str:
+    return str(minute(us))[:10]

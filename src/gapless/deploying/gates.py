@@ -123,8 +123,9 @@ def _certificate(found: Inspection, allow_pickle: bool) -> Gate:
         return Gate("certificate", found.version, allow_pickle, seen, wanted, step)
     facts = found.certificate or {}
     passed = facts.get("passed") is True and facts.get("failures") == 0
-    rows, worst = facts.get("total_rows", 0), facts.get("worst", "unknown")
-    seen = f"{'passed' if passed else 'not passed'}: {rows} rows, worst difference {worst}"
+    worst = facts.get("worst")
+    shown = f"{worst:.1e}" if isinstance(worst, float) else worst  # text where it is not finite
+    seen = f"{'passed' if passed else 'not passed'}: {facts.get('total_rows', 0)} rows, worst difference {shown}"
     return Gate("certificate", found.version, passed, seen, wanted, "train again")
 
 
