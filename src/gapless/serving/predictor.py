@@ -27,7 +27,7 @@ from gapless.serving.vectors import Vectors, request_columns
 
 __all__ = ["FEW", "Predictor"]
 
-FEW = 8
+FEW = 100
 """Up to so many rows are computed one by one; more of them column by column, which gives the same bits."""
 
 _STAGES = ("lookup", "features", "score", "trust", "entries")
