@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "deployments": ("deployments", "What is live, or was at an instant: since when, by whom, why."),
     "predict": ("predict", "Score requests into a table; resumable, each row once."),
     "materialize": ("materialize", "Bring online state to what the ingested history says."),
+    "serve": ("serve", "Answer over HTTP with every model that is live."),
     "compact": ("compact", "Move what servers logged into tables, each answer once."),
     "token": ("token", "Create, list and revoke access tokens."),
     "incidents": ("incidents", "What somebody must look at, and closing it."),

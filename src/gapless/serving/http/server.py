@@ -12,7 +12,6 @@ from types import FrameType
 from typing import Any
 
 from uvicorn import Config, Server
-from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from gapless.errors import SettingsError
@@ -148,7 +147,9 @@ class _DrainingServer(Server):
 
 
 class _Worker(Process):
-    """A worker process with our server in it."""
+    """A worker process with our server in it. `was_ready`: it has answered once that its server had started."""
+
+    was_ready = False
 
     @property
     def server(self) -> Server:
@@ -156,11 +157,20 @@ class _Worker(Process):
             self._server = _DrainingServer(self.config, parent=os.getppid())
         return self._server
 
+    def ping(self, timeout: float = 5) -> bool:
+        state = self._healthcheck(timeout)
+        self.was_ready |= state is True
+        return state is not None
+
 
 class _Supervisor(Multiprocess):
-    """Starts workers anew where they die: uvicorn's, whose methods that make a worker make one of ours."""
+    """Starts workers anew where they die: uvicorn's, whose methods that make a worker make one of ours.
+
+    Where none has ever been ready, starting them again would go on for ever: `failed`, and it ends.
+    """
 
     failed = False
+    _was_ready = False
 
     def init_processes(self) -> None:
         for _ in range(self.processes_num):
@@ -168,15 +178,20 @@ class _Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         for index, process in enumerate(self.processes):
-            if self.should_exit.is_set() or process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+            if self.should_exit.is_set() or self._is_alive(process):
                 continue
             process.kill()
             process.join()
-            if process.exitcode == STARTUP_FAILURE:
+            if self._was_ready:
+                self.processes[index] = self._started()
+            else:
                 self.failed = True
                 self.should_exit.set()
-            else:
-                self.processes[index] = self._started()
+
+    def _is_alive(self, process: Process) -> bool:
+        alive = process.is_alive(timeout=self.config.timeout_worker_healthcheck)
+        self._was_ready |= isinstance(process, _Worker) and process.was_ready
+        return alive
 
     def handle_hup(self) -> None:
         """One worker after the other is replaced: it drains while the others answer."""
