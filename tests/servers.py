@@ -182,13 +182,13 @@ def redis_server(folder: Path, *, durable: bool = True, options: Sequence[str] =
 
 @contextmanager
 def redis_cluster(folder: Path, *, nodes: int = 3, durable: bool = False) -> Iterator[RedisCluster]:
-    """An empty Redis Cluster whose masters share the slots; nodes that are lost are missed after a second."""
+    """An empty Redis Cluster whose masters share the slots; a node that is lost is missed after 5 s."""
     cluster = RedisCluster()
     with ExitStack() as stack:
         for number in range(nodes):
             home = folder / f"node{number}"
             home.mkdir(parents=True, exist_ok=True)
-            options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]
+            options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"]
             options += ["--cluster-require-full-coverage", "no"]
             cluster.nodes.append(stack.enter_context(redis_server(home, durable=durable, options=options)))
         _join(cluster.nodes)
