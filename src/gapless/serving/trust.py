@@ -55,7 +55,7 @@ class Judge:
         self._trained_us = 0 if profile is None else profile.trained_until_us
         self._age_limit_us = None if profile is None else policy.max_model_age_us
         looked_up = [f.column for view in features.views for f in view.features]
-        self._away = {"features": len(looked_up), "defaults": len(policy.defaults)}
+        self._away = {"features": len(looked_up), "defaults": len(policy.defaults.keys() & looked_up)}
 
     def _expected_us(self, view: str, policy: Trust) -> float:
         on = "feature_stale" in self._grades and view not in policy.ignore
