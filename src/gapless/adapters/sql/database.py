@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -34,6 +35,7 @@ class Database:
         self._lock = threading.Lock()
         self._ready = False
         self.fault = fault
+        weakref.finalize(self, self._engine.dispose)  # whoever forgets to close leaves no connection behind
 
     @property
     def dialect(self) -> str:
@@ -70,7 +72,7 @@ class Database:
             # Python's driver begins transactions late, and never so that the write lock is had at once.
             connection.exec_driver_sql(sqlite)
         elif sqlite == "BEGIN":
-            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            connection.execution_options(isolation_level="REPEATABLE READ")
         return connection
 
     def _prepare(self) -> None:
