@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["open_online"]
 
-_REDIS = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://")
+_REDIS = ("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://")
 
 
 def open_online(settings: Settings) -> OnlineStore:
