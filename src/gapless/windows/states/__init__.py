@@ -10,6 +10,6 @@ from gapless.windows.states.building import build
 from gapless.windows.states.columns import StateEvents, StateInput
 from gapless.windows.states.merging import merge
 from gapless.windows.states.plan import Kind, StatePlan
-from gapless.windows.states.reading import StateRead, StateReader
+from gapless.windows.states.reader import StateRead, StateReader
 
 __all__ = ["Kind", "StateEvents", "StateInput", "StatePlan", "StateRead", "StateReader", "build", "merge"]

@@ -8,6 +8,7 @@ from typing import Literal
 
 from gapless.errors import BugError
 from gapless.windows.functions import FUNCTIONS
+from gapless.windows.states.tables import Tables, tables_of
 from gapless.windows.tiles import TilePlan
 from gapless.windows.window import Spec
 
@@ -69,3 +70,8 @@ class StatePlan:
         if result == "same":
             return self.kinds[spec.input or 0]
         return result
+
+    @cached_property
+    def tables(self) -> Tables:
+        """What kernels sweep by."""
+        return tables_of(self.tiles, self.kinds)

@@ -1,102 +1,80 @@
-"""Values as of instants, from states."""
+"""The kernel of reads: states of many rows to columns, in one call."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-
 import numpy as np
 
-from gapless.errors import CorruptData
-from gapless.windows.batch import Bools, Floats, Ints
-from gapless.windows.codec import Value
-from gapless.windows.states.plan import Kind, StatePlan
-from gapless.windows.tiles import Tiles
+from gapless.windows.batch import Bools, Ints
+from gapless.windows.jit import BITS, INT, OUT, OUT_FLAGS, inlined, types
+from gapless.windows.states.finishing import finish, fold, room_for_members, tidy
+from gapless.windows.states.kernels import BYTES, GRID, compiled
+from gapless.windows.states.scanning import clear, header, lower_bounds, scan
+from gapless.windows.states.words import Bytes
 
-__all__ = ["StateRead", "StateReader"]
+__all__ = ["LIMBS", "read_states"]
+
+LIMBS = 168  # in a row: what the byte form holds and room to settle
+_SEAL = 4  # bytes of the checksum
 
 
-@dataclass(frozen=True)
-class StateRead:
-    """A row per instant, a column per value; columns of plan 0 first, in the order of its specs.
+@inlined
+def _larger(table: Ints, rows: int, columns: int) -> Ints:
+    return table if rows <= len(table) else np.empty((2 * rows, columns), np.int64)
 
-    Parameters:
-        numbers — float64 [row, column]; bools as 0.0 and 1.0; 0.0 where null, and in columns of text.
-        valid — False where the value is null.
-        texts — the columns of text: a string or None per row.
+
+@compiled(INT(BYTES, types.int64[::1], BITS, GRID, GRID, GRID, GRID, GRID, BITS, OUT, OUT_FLAGS, OUT))
+def read_states(
+    data: Bytes,
+    sizes: Ints,
+    at: Ints,
+    plans: Ints,
+    tiers: Ints,
+    slots: Ints,
+    windows: Ints,
+    specs: Ints,
+    scratch: Ints,
+    out: Ints,
+    valid: Bools,
+    lengths: Ints,
+) -> int:
+    """Fill the bits, validity and text lengths [row, column]; gives how many states are damaged.
+
+    `sizes` are those of the states in `data`, row by row; -1 is written for a damaged one, and skips one that is known
+    to be damaged. Checksums are not looked at.
     """
-
-    numbers: Floats
-    valid: Bools
-    texts: Mapping[int, list[str | None]] = field(default_factory=dict)
-
-    @property
-    def ints(self) -> Ints:
-        """The same memory as int64 [row, column]: right in the columns of instants, and only there."""
-        return self.numbers.view(np.int64)
-
-
-class StateReader:
-    """Reads the states of several plans at once: all that one request needs.
-
-    Parameters:
-        plans — one for each state of a row.
-
-    Examples:
-        >>> from gapless.windows import Spec, Window
-        >>> from gapless.windows.tiles import Arrival
-        >>> plan = StatePlan((Spec("sum", 0, Window(10, 5)),), ("float",))
-        >>> state = plan.tiles.empty().add([Arrival((12, 12, 0), (1.5,)), Arrival((3, 13, 1), (2.5,))]).to_bytes()
-        >>> read = StateReader([plan]).read([state, None], np.array([13, 13]))
-        >>> read.numbers.tolist(), read.valid.tolist()
-        ([[4.0], [0.0]], [[True], [False]])
-    """
-
-    def __init__(self, plans: Sequence[StatePlan]) -> None:
-        self.plans = tuple(plans)
-        self.results: tuple[Kind, ...] = tuple(kind for plan in plans for kind in plan.results)
-
-    def read(self, states: Sequence[bytes | None], at: Ints, *, damaged: list[int] | None = None) -> StateRead:
-        """Every column as of every instant; the same bits as `Tiles.read`.
-
-        Parameters:
-            states — row by row, one per plan; None or b"" is a key without events.
-            at — int64 microseconds, one per row; every event in the row's states must be visible by then.
-            damaged — takes the places of states that are not what was written; their columns are null.
-
-        Raises: CorruptData for a damaged state where `damaged` is not given; `seen` is its place.
-        """
-        rows: list[list[Value | None]] = []
-        places: list[int] = []
-        for row, instant in enumerate(at.tolist()):
-            rows.append([])
-            for number, plan in enumerate(self.plans):
-                place = row * len(self.plans) + number
-                try:
-                    rows[-1] += _read(plan, states[place], instant)
-                except CorruptData:
-                    places.append(place)
-                    rows[-1] += [None] * plan.width
-        if places and damaged is None:
-            raise CorruptData("not the state of a key", seen=places[0], next_step="materialize its view again")
-        if damaged is not None:
-            damaged += places
-        return self._columns(rows)
-
-    def _columns(self, rows: list[list[Value | None]]) -> StateRead:
-        numbers = np.zeros((len(rows), len(self.results)))
-        valid = np.array([[value is not None for value in row] for row in rows], np.bool_).reshape(numbers.shape)
-        texts: dict[int, list[str | None]] = {i: [] for i, kind in enumerate(self.results) if kind == "text"}
-        read = StateRead(numbers, valid, texts)
-        for i, row in enumerate(rows):
-            for j, value in enumerate(row):
-                if j in texts:
-                    texts[j].append(value)  # type: ignore[arg-type]
-                elif value is not None:
-                    (read.ints if self.results[j] == "int" else numbers)[i, j] = value
-        return read
-
-
-def _read(plan: StatePlan, state: bytes | None, at_us: int) -> list[Value | None]:
-    tiles = Tiles.from_bytes(plan.tiles, state) if state else plan.tiles.empty()
-    return [value for values in tiles.read(at_us) for value in values]
+    cells, limbs = np.empty(scratch[0], np.int64), np.zeros((scratch[1], LIMBS), np.int64)
+    spans, lowers = np.empty((scratch[1], 2), np.int64), np.empty(len(windows), np.int64)
+    digits, runs, table = np.empty((3, 336), np.int64), np.empty((0, 4), np.int64), np.empty((0, 3), np.int64)
+    start, damaged = 0, 0
+    for row in range(len(at)):
+        lower_bounds(windows, 0, len(windows), at[row], lowers)
+        for p in range(len(plans)):
+            place = row * len(plans) + p
+            size = sizes[place]
+            stop = start + max(size, 0)
+            clear(slots, plans[p, 7], plans[p, 8], cells, spans)
+            used, end = 0, stop - _SEAL
+            if size > 0:
+                tiles, first = header(data, start, end, plans[p, 0])
+                runs = _larger(runs, tiles * plans[p, 9], 4) if first <= end else runs
+                used = scan(
+                    data, first, end, tiles, plans[p, 1], plans[p, 2], tiers, slots, lowers, cells, limbs, spans, runs
+                )
+            if used > 0:
+                table = _larger(table, room_for_members(runs[:used], len(slots)), 3)
+            good = size >= 0 and used >= 0
+            if good:
+                for s in range(plans[p, 7], plans[p, 8]):
+                    fold(data, end, slots, s, cells, limbs, spans, runs[:used], table)
+                column = plans[p, 5]
+                for c in range(plans[p, 3], plans[p, 4]):
+                    good &= finish(specs, c, slots, cells, limbs, spans, digits, out, valid, lengths, row, column)
+                    column += specs[c, 5]
+            tidy(slots, plans[p, 7], plans[p, 8], limbs, spans)
+            if not good:
+                sizes[place] = -1
+                damaged += 1
+                out[row, plans[p, 5] : plans[p, 6]] = 0
+                valid[row, plans[p, 5] : plans[p, 6]] = False
+            start = stop
+    return damaged
