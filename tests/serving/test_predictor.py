@@ -20,7 +20,7 @@ from gapless.serving.entries import GroupSeen, decode_entry
 from gapless.serving.predictor import FEW, Predictor
 from gapless.serving.trust import Judge
 from tests.features.world import MODEL, START, event_table, history, request_table
-from tests.online.stores import GROUPS, TableHistory
+from tests.online.stores import GROUPS, MemoryStore, TableHistory
 
 FEATURES = MODEL.feature_set
 VERSION = Version("m", "3", "definition", "bundle")
@@ -108,17 +108,32 @@ def test_answers_and_vectors_are_those_of_batch(world, count):
         assert (entry.prediction, entry.probability) == (answer.prediction, answer.probability)
 
 
-def test_a_row_alone_is_answered_as_it_is_among_others(world):
-    _, store = world
-    model = predictor(
-        store, profile=profile_of(np.ones((3, SumScorer.width), np.float32), FEATURES.vector, trained_until_us=0)
-    )
-    rows = requests(asks(1, 60))
+@pytest.mark.parametrize("seed", range(8))
+def test_a_row_alone_is_answered_as_it_is_among_others(seed):
+    """Whatever the instant, with a damaged record, early ones, keys of nobody, values that training never saw."""
+    events, found = history(seed, events=200, requests=FEW + 50)
+    store = MemoryStore()
+    materialize(GROUPS, TableHistory(events), store, as_of_us=AS_OF)
+    damage(store, seed)
+    ones = np.ones((3, SumScorer.width), np.float32)
+    model = predictor(store, profile=profile_of(ones, FEATURES.vector, trained_until_us=0))
+    rows = requests([(key, at + DAY) for key, at in found])
     together = model.answer(rows, AS_OF + DAY)
     alone = [model.answer([row], AS_OF + DAY) for row in rows]
     assert [one.rows[0] for one in alone] == together.rows
     assert [one.log_entries[0] for one in alone] == together.log_entries
-    assert {one.trust for one in together.rows} >= {"degraded", "unreliable"}
+    codes = {reason["code"] for answer in together.rows for reason in answer.reasons}
+    assert codes >= {"state_damaged", "asked_in_past", "no_answer", "out_of_range", "model_old"}
+    features = model.features(rows, AS_OF + DAY)
+    assert [model.features([row], AS_OF + DAY).rows[0] for row in rows] == list(features.rows)
+
+
+def damage(store, seed):
+    """One record of a key that requests ask for has another bit."""
+    key = random.Random(seed).choice(sorted(key for key in store.values if key[8:9] == b"\x01"))
+    value = bytearray(store.values[key].value)
+    value[-1] ^= 1
+    store.values[key] = replace(store.values[key], value=bytes(value))
 
 
 def test_features_are_those_of_batch(world):
