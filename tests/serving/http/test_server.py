@@ -95,12 +95,14 @@ def test_who_is_idle_is_waited_for_no_longer_than_the_drain(tmp_path):
 
 def test_a_request_under_way_is_answered_before_the_end(tmp_path):
     many = {"requests": [{"basket_id": str(i), "amount": i} for i in range(10_000)]}
-    with basket(tmp_path, drain_s=0.0) as server:
-        with closing(http.client.HTTPConnection(server.host, server.port, timeout=60)) as connection:
-            connection.request("POST", PATH, json.dumps(many).encode())
-            time.sleep(0.05)
-            server.process.send_signal(signal.SIGTERM)
-            assert len(json.loads(connection.getresponse().read())["predictions"]) == 10_000
+    with (
+        basket(tmp_path, drain_s=0.0) as server,
+        closing(http.client.HTTPConnection(server.host, server.port, timeout=60)) as connection,
+    ):
+        connection.request("POST", PATH, json.dumps(many).encode())
+        time.sleep(0.05)
+        server.process.send_signal(signal.SIGTERM)
+        assert len(json.loads(connection.getresponse().read())["predictions"]) == 10_000
 
 
 def test_a_worker_that_is_killed_is_replaced_while_the_other_answers(tmp_path):

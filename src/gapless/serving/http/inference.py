@@ -131,7 +131,7 @@ def _parsed(body: bytes, header: str | None) -> Inference:
     length = len(body) if header is None else int(header) if header.isascii() and header.isdigit() else -1
     if not 0 <= length <= len(body):
         raise Problem(400, "bad_header", "a length that does not fit the body", field=_LENGTH, seen=header)
-    asked: Inference = decode_json(body[:length], Inference)
+    asked: Inference = decode_json(body[:length], Inference, with_nan=True)
     take_binary(asked.inputs, memoryview(body)[length:])
     return asked
 

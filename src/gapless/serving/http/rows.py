@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -151,8 +152,8 @@ class RowDecoder:
         try:
             whole = msgspec.json.decode(text)
             return (whole[self._member] if inside else whole)[row]
-        except (msgspec.DecodeError, RecursionError):
-            return "a number out of range"
+        except (ValueError, LookupError, TypeError, RecursionError):  # broken further on, or a member is there twice
+            return "what cannot be read alone"
 
 
 def request_decoder(signature: Signature, limit: int) -> RowDecoder:
@@ -160,15 +161,21 @@ def request_decoder(signature: Signature, limit: int) -> RowDecoder:
     return RowDecoder(signature.columns, required=[signature.id], time=signature.time, limit=limit)
 
 
-def decode_json(text: bytes, kind: type[Any]) -> Any:
-    """A value of a type from JSON. Raises: Problem 400 for what is no JSON, 422 for another shape."""
+def decode_json(text: bytes, kind: type[Any], *, with_nan: bool = False) -> Any:
+    """A value of a type from JSON. Raises: Problem 400 for what is no JSON, 422 for another shape.
+
+    Parameters:
+        with_nan — take the words NaN and Infinity too, which are not JSON and which Python's clients send.
+    """
     try:
+        if with_nan and (b"NaN" in text or b"Infinity" in text):
+            return msgspec.convert(json.loads(text), kind)
         return msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError as error:
         found = _AT.match(str(error))
         assert found is not None
         raise Problem(422, "wrong_shape", found["what"], field=(found["path"] or "").lstrip(".") or None) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise malformed(error) from None
 
 
