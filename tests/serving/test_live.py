@@ -1,6 +1,7 @@
 """A server's models: kept at what is live by a thread, and true about their own state."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from gapless.clock import SECOND
 from gapless.errors import CorruptData, NotFound, Transient
 from gapless.ports.metadata import Proposal, Route
 from gapless.serving.breaker import Breaker
-from gapless.serving.following import Follower
+from gapless.serving.following import INCIDENTS, Follower
 from gapless.serving.live import Live
 from tests.serving.toys import NOW, MemoryStore, TestClock, Toy, ask
 
@@ -190,3 +191,10 @@ def test_closing_stops_the_thread_and_lets_go_once(server):
     assert not server.live.health().ready
     assert not [one for one in threading.enumerate() if one.name == "gapless-live"]
     server.closed.clear()
+
+
+def test_the_page_on_servers_knows_every_incident_and_state():
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+    assert [kind for kind in INCIDENTS if f"| `{kind}` |" not in page] == []
+    states = ("live", "without fallback", "behind", "fallback", "not loaded")
+    assert [state for state in states if f"| `{state}` |" not in page] == []

@@ -14,7 +14,10 @@ from gapless.serving.answers import Signature
 from gapless.serving.chain import Chain, Loaded, attempted
 from gapless.serving.reports import Reports
 
-__all__ = ["Attempt", "Follower", "Memory"]
+__all__ = ["INCIDENTS", "Attempt", "Follower", "Memory"]
+
+INCIDENTS = ("swap_refused", "version_not_loaded", "answer_failed")
+"""The kinds that a server reports; docs/serving.md says what each means."""
 
 _LONGEST_PAUSE_US = 60 * SECOND
 
@@ -164,7 +167,7 @@ class Follower:
     # --- who is told ---
 
     def _not_loaded(self, deployment: Deployment, version: str, error: Exception, *, stays: bool) -> None:
-        kind = "swap_refused" if stays and version == deployment.live else "version_not_loaded"
+        kind = INCIDENTS[0] if stays and version == deployment.live else INCIDENTS[1]
         facts = {"version": version, "revision": deployment.revision, "error": _facts(error)}
         what = f"version {version} is live and cannot be served: {_first_line(error)}"
         self._reports.put(Incident(kind, deployment.model, what, facts))
@@ -172,7 +175,7 @@ class Follower:
     def _answer_failed(self, signature: Signature, error: Exception) -> None:
         what = f"version {signature.version} could not answer: {_first_line(error)}"
         facts = {"version": signature.version, "error": _facts(error)}
-        self._reports.put(Incident("answer_failed", signature.model, what, facts))
+        self._reports.put(Incident(INCIDENTS[2], signature.model, what, facts))
 
 
 def _order(deployment: Deployment) -> list[str]:
