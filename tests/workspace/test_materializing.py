@@ -142,3 +142,11 @@ def test_a_live_version_is_kept_fresh_after_its_features_changed(shop):
     assert OnlineReader.of(live, changed.online).heads().as_of_us == {"spend": NOW}
     (alone,) = changed.materialize(model="will_return", version=trained.version, as_of_us=NOW + DAY).groups
     assert alone.as_of_us == NOW + DAY
+
+
+def test_the_product_is_kept_fresh_while_nobody_knows_what_is_live(ingested, tmp_path, capsys):
+    folder = copy(ingested, tmp_path / "shop")
+    (folder / "gapless.toml").write_text('[stores]\nmetadata = "postgresql://127.0.0.1:1/nobody"\n')
+    printed = answer(capsys, "materialize", "--as-of", "2024-01-20", "--workspace", str(folder))
+    assert printed["groups"][0]["views"] == ["spend"]
+    assert "left out what versions that are live need" in printed["notes"][0]

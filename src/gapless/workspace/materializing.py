@@ -81,14 +81,22 @@ def _feature_sets(parts: Parts, model: str | None, version: str | None, notes: l
         return
     for each in parts.product.models if model is None else [parts.product.model(model)]:
         yield each.feature_set
-    for name, deployment in parts.metadata.deployments.current().items():
+    for name, live in _live_versions(parts, notes):
         if model in (None, name):
-            for route in deployment.routes:
-                yield from _trained_if_there(parts, name, route.version, notes)
+            yield from _trained_if_there(parts, name, live, notes)
 
 
 def _trained(parts: Parts, model: str, version: str) -> FeatureSet:
     return feature_set(fetch_bundle(parts, parts.tracker.version(model, version)))
+
+
+def _live_versions(parts: Parts, notes: list[str]) -> list[tuple[str, str]]:
+    try:
+        current = parts.metadata.deployments.current()
+    except RemoteError as error:  # what the product defines is filled all the same
+        notes.append(f"left out what versions that are live need: {error.what}")
+        return []
+    return [(name, route.version) for name, deployment in current.items() for route in deployment.routes]
 
 
 def _trained_if_there(parts: Parts, model: str, version: str, notes: list[str]) -> Iterator[FeatureSet]:
