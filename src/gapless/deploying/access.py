@@ -113,8 +113,9 @@ class Guard:
         if known is None:
             return Denial(503, "tokens_unread", "the tokens could not be read yet", self._refresh_s)
         scheme, _, text = (authorization or "").partition(" ")
-        parts = parts_of(text.strip())
-        if not authorization or scheme.lower() != "bearer":
+        text = text.strip()
+        parts = parts_of(text)
+        if not text or scheme.lower() != "bearer":
             return Denial(401, "no_token", "send a token: Authorization: Bearer gl_…")
         token = None if parts is None else known.by_id.get(parts[0])
         expected = _NOBODY if token is None else token.digest

@@ -49,7 +49,7 @@ def integrity_of(found: Inspection, model: str, *, allow_pickle: bool = False) -
     """The gates that also a fallback must pass: it is what was certified, and answers here as it did there."""
     v, faults = found.version, found.faults
     if "bundle" in faults:
-        again = "fetch it from the tracker again, or train again"
+        again = "remove its folder here, so that it is fetched from the tracker again; or train again"
         return [Gate("bundle", v, False, faults["bundle"], _WHOLE, again)]
     return [
         Gate(

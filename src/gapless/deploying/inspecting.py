@@ -95,8 +95,9 @@ def hashes_of(bundle: Bundle) -> dict[str, str]:
 
 
 def in_one_line(error: GaplessError) -> str:
-    """What is wrong, and what was seen."""
-    return error.what if error.seen is None else f"{error.what}: {error.seen}"
+    """What is wrong, what was seen and where."""
+    parts = (error.what, error.seen, error.where)
+    return ": ".join(str(part) for part in parts if part is not None)
 
 
 def _tried(gate: str, call: Callable[[], T], faults: dict[str, str]) -> T | None:

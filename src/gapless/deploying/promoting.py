@@ -21,8 +21,6 @@ __all__ = ["Decided", "Promotion", "Rollback", "promote", "rollback"]
 
 Look = Callable[[str], Inspection]
 """A version → what is found out about it."""
-Read = Callable[[str, str | None], Inspection]
-"""A version and the hash that its bundle had when it was decided on → whether it can be read, and its hashes."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +104,13 @@ def promote(asked: Promotion, metadata: Metadata, look: Look, *, at_us: int) -> 
     return Decided(decision, tuple(gates), (*notes, *said))
 
 
-def rollback(asked: Rollback, metadata: Metadata, read: Read, *, at_us: int) -> Decided:
+def rollback(asked: Rollback, metadata: Metadata, read: Look, *, at_us: int) -> Decided:
     """What was live before the newest promotion is live again. Calling it again goes back further.
 
     No gate but one is asked, for it was live: the bundle must be readable, and the same that was decided on then.
+
+    Parameters:
+        read — whether a version's bundle can be read, and its hashes.
 
     Raises: NotFound where nothing was live before; GateFailed; Conflict; Transient, Refused, StorageError.
     """
@@ -189,10 +190,10 @@ def _finite(metrics: Any) -> dict[str, Any]:
     return {name: value if abs(value) < float("inf") else str(value) for name, value in metrics.items()}
 
 
-def _as_it_was(version: str, history: Sequence[Decision], read: Read) -> Gate:
+def _as_it_was(version: str, history: Sequence[Decision], read: Look) -> Gate:
     wanted = "the bundle that was decided on, readable"
     then = bundle_hash_of(history, version)
-    found = read(version, then)
+    found = read(version)
     if "bundle" in found.faults:
         step = "fetch it again, or promote another version"
         return Gate("bundle", version, False, found.faults["bundle"], wanted, step)

@@ -8,7 +8,6 @@ import secrets
 from functools import partial
 
 from gapless.adapters.onnx import OnnxRuntime
-from gapless.bundle import Bundle, read_bundle
 from gapless.bundle.opening import open_scorer
 from gapless.deploying import Decided, Inspection, Issued, Promotion, Rollback, inspect, issue, read_only, refusals
 from gapless.deploying import promote as decide_promotion
@@ -18,6 +17,7 @@ from gapless.online import OnlineReader
 from gapless.ports.metadata import Decision, Deployment, Incident, Token
 from gapless.product import FeatureSet
 from gapless.workspace.aliases import mirror
+from gapless.workspace.bundles import decided_bundle
 from gapless.workspace.parts import Parts
 from gapless.workspace.versions import fetch_bundle
 
@@ -39,8 +39,8 @@ def promote(parts: Parts, asked: Promotion) -> Decided:
 def rollback(parts: Parts, asked: Rollback) -> Decided:
     """See `Workspace.rollback`."""
 
-    def read(version: str, hash: str | None) -> Inspection:
-        return read_only(version, lambda: _bundle(parts, asked.model, version, hash))
+    def read(version: str) -> Inspection:
+        return read_only(version, partial(decided_bundle, parts, asked.model, version))
 
     decided = decide_rollback(asked, parts.metadata, read, at_us=parts.clock.now_us())
     return decided.with_note(mirror(parts))
@@ -110,14 +110,6 @@ def user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a user of a container has a number and may have no name
         return f"uid {os.getuid()}"
-
-
-def _bundle(parts: Parts, model: str, version: str, hash: str | None) -> Bundle:
-    """Kept here since it was promoted, so that going back needs no tracker; else fetched."""
-    kept = parts.home("bundles") / f"{model}-{version}-{(hash or '')[:16]}"
-    if hash is not None and kept.exists():
-        return read_bundle(kept)
-    return fetch_bundle(parts, parts.tracker.version(model, version))
 
 
 def _decision_of(parts: Parts, deployment: Deployment) -> Decision:
