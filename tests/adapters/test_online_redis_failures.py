@@ -128,11 +128,16 @@ def test_a_password_is_asked_for_and_never_shown(own: Redis, admin: client.Redis
 
 
 def test_a_user_without_the_commands_is_refused(own: Redis, admin: client.Redis):
-    admin.execute_command("ACL", "SETUSER", "reader", "on", "nopass", "~*", "+get", "+mget", "+client")
+    admin.execute_command("ACL", "SETUSER", "reader", "on", "nopass", "~*", "+get", "+mget")
     reader = RedisStore(f"redis://reader:any@127.0.0.1:{own.port}")
     assert reader.read([b"a"]) == [None]
     with pytest.raises(Refused, match="EVALSHA"):
         _commit(reader, b"a", b"1")
+    writes = ["+eval", "+evalsha", "+getrange", "+set", "+scan", "+unlink"]
+    admin.execute_command("ACL", "SETUSER", "writer", "on", "nopass", "~*", "+get", "+mget", *writes)
+    writer = RedisStore(f"redis://writer:any@127.0.0.1:{own.port}")
+    _commit(writer, b"a", b"1")
+    assert writer.remove(b"a") == 1
 
 
 def test_a_full_server_is_said_and_keeps_what_it_has(own: Redis, admin: client.Redis):

@@ -61,10 +61,11 @@ def _connection(client: redis.Redis) -> Iterator[Any]:
     """One of the client's connections; it is closed where answers may still be under way."""
     pool: Any = client.connection_pool
     connection = pool.get_connection()
+    clean = False
     try:
         yield connection
-    except BaseException:
-        connection.disconnect()
-        raise
+        clean = True
     finally:
+        if not clean:
+            connection.disconnect()
         pool.release(connection)

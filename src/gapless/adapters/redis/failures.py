@@ -20,7 +20,7 @@ _STEPS = {
     "OOM": "raise maxmemory, or remove what is not needed; nothing that was acknowledged is lost",
     "MISCONF": "Redis cannot save to its disk: look at its log and its disk",
     "NOAUTH": "put user and password into the URL: redis://USER:PASSWORD@HOST",
-    "NOPERM": "give the user the commands GET, MGET, GETRANGE, SET, EVAL, EVALSHA, SCAN, UNLINK, INFO and the keys",
+    "NOPERM": "give the user GET, MGET, CLUSTER SLOTS, GETRANGE, SET, EVAL, EVALSHA, SCAN, UNLINK, INFO, and the keys",
     "MOVED": "this is a node of a cluster: write redis+cluster:// (or rediss+cluster://) in the URL",
 }
 
