@@ -63,6 +63,7 @@ class StoreHistory:
         return found
 
     def end(self, source: EventSource) -> int:
+        """See History.end. Cost: the table's metadata."""
         return self._store.stats(source_table(source), version=self.versions[source.name]).rows
 
     def read(
@@ -73,6 +74,7 @@ class StoreHistory:
         offsets: tuple[int, int],
         known: tuple[int | None, int],
     ) -> Iterator[pa.RecordBatch]:
+        """See History.read."""
         # Either range skips files and row groups: places for what is new, instants for what was late.
         by_place = TimeRange(OFFSET, *offsets)
         within = by_place if known[0] is None else TimeRange(KNOWN_AT, known[0] + 1, known[1] + 1)
