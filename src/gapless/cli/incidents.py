@@ -34,12 +34,12 @@ def command(words: tuple[str, ...], everything: bool, limit: int, by: str | None
     """
     from gapless.workspace import Workspace
 
+    if words and (len(words) != 2 or words[0] != "close" or not words[1].isdecimal()):
+        raise click.UsageError("gapless incidents, or: gapless incidents close ID")
     workspace = Workspace.open(Path(folder))
     if not words:
         _list(workspace.metadata.incidents.list(open_only=not everything, limit=limit), as_json)
         return
-    if len(words) != 2 or words[0] != "close" or not words[1].isdecimal():
-        raise click.UsageError("gapless incidents, or: gapless incidents close ID")
     closed = workspace.close_incident(int(words[1]), by=by)
     shown = {"closed": closed.what, "about": closed.subject, "at": minute(closed.closed_us), "by": closed.closed_by}
     emit(asdict(closed), lambda out: facts(out, shown), as_json=as_json)
