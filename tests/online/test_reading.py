@@ -174,3 +174,16 @@ def test_no_rows_are_no_features():
     looked = OnlineReader.of(MODEL.feature_set, filled(history(1)[0], END)).read([], [])
     assert len(looked) == 0
     assert {name: len(column) for name, column in looked.columns().items()} == dict.fromkeys(NAMES, 0)
+
+
+def test_features_without_views_need_no_store():
+    class Untouched(MemoryStore):
+        def read(self, keys):
+            raise AssertionError("nothing is to be read")
+
+    from gapless.product import FeatureSet
+
+    reader = OnlineReader.of(FeatureSet(MODEL.requests, (), ()), Untouched())
+    looked = reader.read([{}, {}], [END, END])
+    assert (looked.row(1), looked.columns(), looked.as_of_us) == ({}, {}, {})
+    assert reader.heads().groups == ()

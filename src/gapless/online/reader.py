@@ -25,6 +25,9 @@ __all__ = ["OnlineReader", "groups_of_views"]
 Row = Mapping[str, Value]
 
 
+_NO_HEADS = Heads((), {})
+
+
 class OnlineReader:
     """Reads windowed features of requests out of an online store.
 
@@ -42,11 +45,11 @@ class OnlineReader:
     def __init__(self, groups: Sequence[Group], types: Mapping[str, Type], store: OnlineStore) -> None:
         self.layouts = tuple(Layout.of(group) for group in groups)
         self._store = store
-        self._states = StateReader([layout.plan for layout in self.layouts])
+        self._states = StateReader([layout.plan for layout in self.layouts]) if self.layouts else None
         self._shape = _shape(self.layouts, types)
         self._key_of = tuple(layout.key_of for layout in self.layouts)
         self._offset_keys = [layout.offset_key for layout in self.layouts]
-        self._seen: tuple[list[bytes | None], Heads, list[int]] = [], Heads((), {}), []
+        self._seen: tuple[list[bytes | None], Heads, list[int]] = [], _NO_HEADS, []
 
     @classmethod
     def of(cls, features: FeatureSet, store: OnlineStore) -> OnlineReader:
@@ -55,7 +58,7 @@ class OnlineReader:
 
     def heads(self) -> Heads:
         """What the state of each group knows now. Raises: what the store raises."""
-        return self._heads(self._store.read(self._offset_keys))[0]
+        return self._heads(self._store.read(self._offset_keys))[0] if self.layouts else _NO_HEADS
 
     def read(self, rows: Sequence[Row], at_us: Sequence[int] | npt.NDArray[np.int64]) -> Looked:
         """Every feature of every row as of the row's instant.
@@ -69,6 +72,8 @@ class OnlineReader:
             damaged record raises nothing: see `Looked.damaged`.
         """
         at = np.asarray(at_us, np.int64)
+        if self._states is None:
+            return Looked(at, _NO_HEADS, (), (), self._shape, _nothing(len(at)))
         count = len(self.layouts)
         keys = self._offset_keys + [key_of(row) for row in rows for key_of in self._key_of]
         found = self._store.read(keys) if len(rows) == 1 else _read_once(self._store, keys)
@@ -210,3 +215,7 @@ def _without(read: StateRead, row: int, start: int, end: int) -> StateRead:
     """The same with null in columns [start, end) of a row."""
     read.valid[row, start:end] = False
     return read
+
+
+def _nothing(rows: int) -> StateRead:
+    return StateRead(np.zeros((rows, 0)), np.zeros((rows, 0), np.bool_))
