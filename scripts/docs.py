@@ -18,6 +18,7 @@ from gapless.cli.app import COMMANDS, app
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
+PARTS = {"Workspace": ("Deploying",)}
 NOTE = "<!-- Generated from the code by `make docs`; edit the code. -->"
 
 
@@ -52,11 +53,18 @@ def public_names() -> str:
 def entry(name: str, value: Any) -> Iterator[str]:
     yield f"## {name}"
     yield described(name, value)
-    methods = vars(value) if inspect.isclass(value) and not issubclass(value, BaseException) else {}
-    for method, function in methods.items():
+    is_listed = inspect.isclass(value) and not issubclass(value, BaseException)
+    for method, function in methods_of(value).items() if is_listed else ():
         if not method.startswith("_") and inspect.getdoc(function):
             yield f"### {name}.{method}"
             yield described(method, function)
+
+
+def methods_of(value: type) -> dict[str, Any]:
+    """Its own, and those of the classes that it is put together from."""
+    parts = PARTS.get(value.__name__, ())
+    own = [vars(one) for one in value.__mro__ if one is value or one.__name__ in parts]
+    return {name: method for methods in own for name, method in methods.items()}
 
 
 def described(name: str, value: Any) -> str:

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "compact": ("compact", "Move what servers logged into tables, each answer once."),
     "token": ("token", "Create, list and revoke access tokens."),
     "incidents": ("incidents", "What somebody must look at, and closing it."),
+    "audit": ("audit", "Who changed what is live and who may ask, and when."),
     "status": ("status", "What the sources, the quarantine and the outbox hold."),
 }
 

@@ -56,7 +56,7 @@ class Guard:
         workers — the number of processes that share a token's rate; each admits its part.
         refresh_s — how long a new or a revoked token may take to be noticed.
 
-    Cost: about 4 µs for an admitted request.
+    Cost: about 5 µs for an admitted request.
 
     Examples:
         >>> import tempfile
