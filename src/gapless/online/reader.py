@@ -98,10 +98,6 @@ class OnlineReader:
         return heads, bases
 
 
-def _no_columns(rows: int) -> StateRead:
-    return StateRead(np.empty((rows, 0)), np.empty((rows, 0), np.bool_), {})
-
-
 def groups_of_views(names: Sequence[str], among: Sequence[FeatureSet]) -> tuple[tuple[Group, ...], dict[str, Type]]:
     """(groups to read, types of the features) of views by name, for `OnlineReader`: each view from the first of the
     feature sets that has it, so that state is used which is there for a model.
