@@ -14,7 +14,7 @@ from gapless.errors import InputError, Transient
 from gapless.features import TableSources, compute, float32_matrix, one_batch
 from gapless.online import OnlineReader, materialize
 from gapless.ports.scorer import Scores
-from gapless.product import Trust
+from gapless.product import BoundOnDemand, FeatureSet, Trust
 from gapless.serving import Version
 from gapless.serving.entries import GroupSeen, decode_entry
 from gapless.serving.predictor import FEW, Predictor
@@ -232,6 +232,7 @@ def test_a_store_that_holds_nothing_reads_as_not_materialized(tmp_path, count):
     [
         ({"t": None}, "event time"),
         ({"t": "2024"}, "event time"),
+        ({"t": 2**63}, "event time"),
         ({"a": "\ud800"}, None),
         ({"b": 2**70}, None),
     ],
@@ -242,6 +243,26 @@ def test_a_row_that_cannot_be_taken_is_the_fault_of_who_asks(world, count, wrong
     rows[-1] |= wrong
     with pytest.raises(InputError, match=what):
         predictor(store).answer(rows, AS_OF)
+
+
+@pytest.mark.parametrize("count", [1, FEW + 1])
+def test_a_model_without_views_needs_no_store(world, count):
+    _, store = world
+    row = MODEL.requests.row()
+    own = BoundOnDemand("own", {"own__b": row.b * 2, "own__long": row.a != "x"})
+    features, policy = FeatureSet(MODEL.requests, (), (own,)), Trust(on_store_down="refuse")
+    scorer = type("Sum", (), {"score": lambda self, rows: Scores(rows.sum(axis=1), None)})()
+    reader, judge = OnlineReader.of(features, store), Judge(policy, None, features)
+    model = Predictor(VERSION, features, scorer, reader, policy, judge, probability=False, ticks=perf_counter_ns)
+    assert not model.refuses_without_store
+    assert model.not_materialized() == []
+    store.error = Transient("no answer")
+    try:
+        answered = model.answer(requests([(("y", 3), AS_OF)] * count), AS_OF)
+    finally:
+        store.error = None
+    assert [(one.prediction, one.probability, one.trust) for one in answered.rows] == [(7.0, None, "ok")] * count
+    assert answered.ages == {}
 
 
 def test_no_rows_have_no_answers(world):

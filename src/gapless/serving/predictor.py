@@ -30,6 +30,7 @@ __all__ = ["FEW", "Predictor"]
 FEW = 100
 """Up to so many rows are computed one by one; more of them column by column, which gives the same bits."""
 
+_EDGE = 2**63
 _STAGES = ("lookup", "features", "score", "trust", "entries")
 
 
@@ -260,7 +261,7 @@ _Columns = list[dict[str, Any]] | Mapping[str, Any]
 
 def _instant(row: Row, time: str) -> int:
     at = row[time]
-    if type(at) is int:
+    if type(at) is int and -_EDGE <= at < _EDGE:
         return at
     raise InputError(
         "a request without an event time",

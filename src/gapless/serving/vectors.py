@@ -22,6 +22,8 @@ from gapless.serving.answers import Row, Value
 
 __all__ = ["Vectors", "request_columns"]
 
+_NAN = float("nan")
+
 
 class Vectors:
     """The features of one version, ready to be computed.
@@ -81,8 +83,9 @@ _Table = tuple[dict[str, pa.Array], Float32]
 
 def _float32(values: Sequence[Any]) -> Float32:
     """One row as `float32_matrix` casts it; None is NaN."""
+    plain = [_NAN if value is None else value for value in values]  # NumPy takes longer to do the same
     with np.errstate(over="ignore"):  # becomes ±inf here and missing in the next line
-        out = np.array([values], np.float64).astype(np.float32)
+        out = np.array([plain], np.float64).astype(np.float32)
     out[np.isinf(out)] = np.nan
     return out
 
