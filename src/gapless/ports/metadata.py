@@ -217,7 +217,9 @@ class AuditEntry:
 class Audit(Protocol):
     """The trail: appended to, never changed."""
 
-    def append(self, entry: AuditEntry) -> None: ...
+    def append(self, entry: AuditEntry) -> None:
+        """One more line, on stable storage."""
+        ...
 
     def list(self, *, limit: int = 100) -> list[AuditEntry]:
         """Entries, newest first."""
@@ -232,15 +234,25 @@ class Metadata(Protocol):
     """
 
     @property
-    def deployments(self) -> Deployments: ...
+    def deployments(self) -> Deployments:
+        """Which versions answer, and why."""
+        ...
 
     @property
-    def incidents(self) -> Incidents: ...
+    def incidents(self) -> Incidents:
+        """What a person must look at."""
+        ...
 
     @property
-    def tokens(self) -> Tokens: ...
+    def tokens(self) -> Tokens:
+        """Who may ask."""
+        ...
 
     @property
-    def audit(self) -> Audit: ...
+    def audit(self) -> Audit:
+        """Who changed what."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """No connection is open."""
+        ...

@@ -34,11 +34,13 @@ class SqlAudit:
         self._database = database
 
     def append(self, entry: AuditEntry) -> None:
+        """One more line."""
         row = audit_row(entry)
         with self._database.writing() as connection:
             connection.execute(sa.insert(AUDIT), row)
 
     def list(self, *, limit: int = 100) -> list[AuditEntry]:
+        """Entries, newest first."""
         with self._database.reading() as connection:
             rows = connection.execute(sa.select(AUDIT).order_by(AUDIT.c.id.desc()).limit(limit)).all()
         return [

@@ -27,10 +27,12 @@ class SqlDeployments:
         self._database = database
 
     def revision(self) -> int:
+        """One lookup in an index."""
         with self._database.reading() as connection:
             return _newest(connection)
 
     def current(self) -> Mapping[str, Deployment]:
+        """All models, in one state of the database."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 sa.select(DECISIONS.c.model, DECISIONS.c.id, DECISIONS.c.at_us)
@@ -41,6 +43,7 @@ class SqlDeployments:
         return {row.model: Deployment(row.model, row.id, row.at_us, routes[row.id]) for row in rows}
 
     def at(self, model: str, at_us: int) -> Deployment | None:
+        """The newest decision by then."""
         with self._database.reading() as connection:
             row = connection.execute(
                 sa.select(DECISIONS.c.id, DECISIONS.c.at_us)
@@ -53,6 +56,7 @@ class SqlDeployments:
             return Deployment(model, row.id, row.at_us, _routes(connection, [row.id])[row.id])
 
     def history(self, model: str | None = None, *, limit: int = 50) -> list[Decision]:
+        """Decisions, newest first, in one state of the database."""
         wanted = sa.select(DECISIONS).order_by(DECISIONS.c.id.desc()).limit(limit)
         if model is not None:
             wanted = wanted.where(DECISIONS.c.model == model)
@@ -62,6 +66,7 @@ class SqlDeployments:
         return [_decision(row, routes) for row in rows]
 
     def decide(self, proposal: Proposal, *, expected: int, at_us: int) -> Decision:
+        """One transaction; nobody else decides meanwhile. Raises: Conflict; InputError for what cannot be recorded."""
         checked(proposal.model, proposal.kind, proposal.by, proposal.why, *(one.version for one in proposal.routes))
         evidence = to_text(proposal.evidence)
         fault = self._database.fault

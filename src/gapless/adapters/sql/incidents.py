@@ -26,6 +26,7 @@ class SqlIncidents:
         self._database = database
 
     def report(self, incident: Incident, *, at_us: int) -> Incident:
+        """One statement, so that reports at the same moment are all counted."""
         checked(incident.kind, incident.subject, incident.what)
         insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
         made = insert(INCIDENTS).values(**_row(incident, at_us))
@@ -39,6 +40,7 @@ class SqlIncidents:
             return _incident(connection.execute(counted).one())
 
     def list(self, *, open_only: bool = True, limit: int = 50) -> builtins.list[Incident]:
+        """By when they were reported last, newest first."""
         wanted = sa.select(INCIDENTS).order_by(INCIDENTS.c.last_us.desc(), INCIDENTS.c.id.desc()).limit(limit)
         if open_only:
             wanted = wanted.where(INCIDENTS.c.closed_us.is_(None))
@@ -46,6 +48,7 @@ class SqlIncidents:
             return [_incident(row) for row in connection.execute(wanted)]
 
     def close(self, id: int, *, by: str, at_us: int) -> Incident:
+        """With its line in the audit trail. Raises: NotFound."""
         checked(by)
         with self._database.writing(INCIDENTS) as connection:
             wanted = sa.select(INCIDENTS).where(INCIDENTS.c.id == id)

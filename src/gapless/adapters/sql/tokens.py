@@ -25,6 +25,7 @@ class SqlTokens:
         self._database = database
 
     def add(self, token: Token, *, by: str = "") -> None:
+        """With its line in the audit trail. Raises: InputError."""
         checked(token.id, token.name, by)
         with self._database.writing(TOKENS) as connection:
             if any(_is_in_force(one, token.created_us) for one in _named(connection, token.name)):
@@ -39,11 +40,13 @@ class SqlTokens:
             connection.execute(sa.insert(AUDIT), audit_row(entry))
 
     def list(self) -> builtins.list[Token]:
+        """Every token, oldest first."""
         with self._database.reading() as connection:
             rows = connection.execute(sa.select(TOKENS).order_by(TOKENS.c.created_us, TOKENS.c.id))
             return [_token(row) for row in rows]
 
     def revoke(self, name: str, *, at_us: int, by: str = "") -> Token:
+        """With its line in the audit trail. Raises: NotFound."""
         checked(name, by)
         with self._database.writing(TOKENS) as connection:
             found = [one for one in _named(connection, name) if one.revoked_us is None]
