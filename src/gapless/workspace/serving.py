@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from gapless.adapters.segments import BufferedLog, SegmentLog
 from gapless.clock import SteadyClock
 from gapless.deploying import Guard
 from gapless.errors import SettingsError
@@ -23,6 +25,7 @@ from gapless.serving.http import (
     Limits,
     Listening,
     LocalDoor,
+    LogState,
     Meters,
     OpenDoor,
     Service,
@@ -139,6 +142,7 @@ class WorkerApplication:
             drain=Drain(serving.drain_s),
             limits=serving.limits,
             workers=Workers(self.counts, meters),
+            log_state=partial(_state_of, log),
         )
         return Application(service, closing=[log.close, close_door, workspace.metadata.close])
 
@@ -147,6 +151,12 @@ class WorkerApplication:
             guard = _guard(workspace, self.serving.workers).start()
             return GuardedDoor(guard), guard.close
         return (OpenDoor() if self.access == "open" else LocalDoor()), _nothing
+
+
+def _state_of(log: SegmentLog | BufferedLog) -> LogState:
+    if isinstance(log, BufferedLog):
+        return LogState(None, log.at_risk, log.lost)
+    return LogState(None if log.problem is None else log.problem.what)
 
 
 def _guard(parts: Parts, workers: int) -> Guard:

@@ -8,6 +8,7 @@ from gapless.serving.http.drain import Drain
 from gapless.serving.http.meters import Meters, Workers
 from gapless.serving.http.server import Listening, listen, run
 from gapless.serving.http.service import Limits, Service
+from gapless.serving.http.waiting import LogState
 
 __all__ = [
     "Application",
@@ -17,6 +18,7 @@ __all__ = [
     "Limits",
     "Listening",
     "LocalDoor",
+    "LogState",
     "Meters",
     "OpenDoor",
     "Service",

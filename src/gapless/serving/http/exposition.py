@@ -42,6 +42,8 @@ METRICS: Mapping[str, Meaning] = {
     "gapless_feature_age_seconds": Meaning("gauge", "Age of a view's state when last read.", ("model", "view")),
     "gapless_model": Meaning("gauge", "1 for each model version that answers.", ("model", "version", "definition")),
     "gapless_ready": Meaning("gauge", "1 while requests are welcome."),
+    "gapless_log_at_risk": Meaning("gauge", "With --log async: entries acknowledged and not on disk, in one worker."),
+    "gapless_log_lost": Meaning("counter", "With --log async: acknowledged entries that the disk refused."),
     "gapless_log_failures": Meaning("counter", "Answers withheld because the prediction log could not be written."),
 }
 """Every metric, by the name it is counted under; counters are shown with `_total` behind it."""

@@ -69,6 +69,10 @@ class Meters:
         key = (name, labels)
         self._counts[key] = self._counts.get(key, 0.0) + amount
 
+    def reach(self, name: str, labels: Labels, total: float) -> None:
+        """A count that somebody else keeps has reached so much."""
+        self._counts[name, labels] = total
+
     def set(self, name: str, labels: Labels, value: float) -> None:
         """A gauge shows a value."""
         self._gauges[name, labels] = value

@@ -18,7 +18,7 @@ from gapless.serving.http.meters import Meters, Snapshot, Workers
 from gapless.serving.http.problems import Problem
 from gapless.serving.http.reply import Exchange
 from gapless.serving.http.rows import RowDecoder, request_decoder
-from gapless.serving.http.waiting import Acknowledging, Threads
+from gapless.serving.http.waiting import Acknowledging, LogState, Threads
 
 __all__ = ["Limits", "Service"]
 
@@ -50,6 +50,7 @@ class Service:
     Parameters:
         clock — the instant of asking; ticks — seconds of a clock that never goes back, for durations.
         workers — the other processes' counts; None: there are no others.
+        log_state — what the log knows of itself.
     """
 
     def __init__(
@@ -64,12 +65,13 @@ class Service:
         drain: Drain,
         limits: Limits | None = None,
         workers: Workers | None = None,
+        log_state: Callable[[], LogState] = LogState,
     ) -> None:
         self.models, self.door, self.drain = models, door, drain
         self.clock, self.ticks, self.meters, self.workers = clock, ticks, meters, workers
         self.limits = limits = limits or Limits()
         self.threads = Threads(threads=limits.threads, waiting=limits.waiting, seconds=limits.seconds)
-        self.acknowledging = Acknowledging(log, ticks)
+        self.acknowledging = Acknowledging(log, ticks, state=log_state)
         self._decoders: dict[str, tuple[str, str, RowDecoder]] = {}
         self._aged: dict[str, float] = {}
 
@@ -149,7 +151,10 @@ class Service:
             await asyncio.sleep(1.0)
 
     def _show_state(self) -> None:
+        log = self.acknowledging.state()
         self.meters.set("gapless_ready", (), float(self.ready()))
+        self.meters.set("gapless_log_at_risk", (), log.at_risk)
+        self.meters.reach("gapless_log_lost", (), log.lost)
         self.meters.replace("gapless_model", dict.fromkeys(self._loaded(), 1.0))
 
     def _loaded(self) -> Iterator[tuple[str, str, str]]:

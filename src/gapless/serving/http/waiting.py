@@ -7,14 +7,30 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from gapless.ports.prediction_log import Done, PredictionLog
 from gapless.serving.http.problems import Problem
 
-__all__ = ["Acknowledging", "Threads"]
+__all__ = ["Acknowledging", "LogState", "Threads"]
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LogState:
+    """What a log knows of itself.
+
+    Parameters:
+        fault — why entries cannot be written now; None where they can.
+        at_risk — entries that were acknowledged before the disk had them and that it does not have yet; lost — those
+            that it refused afterwards.
+    """
+
+    fault: str | None = None
+    at_risk: int = 0
+    lost: int = 0
 
 
 class Acknowledging:
@@ -22,6 +38,7 @@ class Acknowledging:
 
     Parameters:
         ticks — seconds of a clock that never goes back.
+        state — of the log, where it knows its own.
 
     Guarantees: used from one event loop; the log calls back from any thread.
     """
@@ -29,8 +46,10 @@ class Acknowledging:
     RECOVERS_S = 5.0
     """A log that failed counts as failing that long, then requests are let in to try it again."""
 
-    def __init__(self, log: PredictionLog, ticks: Callable[[], float]) -> None:
-        self._log, self._ticks = log, ticks
+    def __init__(
+        self, log: PredictionLog, ticks: Callable[[], float], *, state: Callable[[], LogState] = LogState
+    ) -> None:
+        self._log, self._ticks, self.state = log, ticks, state
         self._settled: deque[tuple[asyncio.Future[None], BaseException | None]] = deque()
         self._woken = False
         self._failed: tuple[float, str] | None = None
@@ -45,6 +64,9 @@ class Acknowledging:
 
     def failure(self) -> str | None:
         """What is wrong with the log, None where nothing is known to be."""
+        fault = self.state().fault
+        if fault is not None:
+            return fault
         if self._failed is None or self._ticks() - self._failed[0] > self.RECOVERS_S:
             return None
         return self._failed[1]
