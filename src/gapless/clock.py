@@ -72,6 +72,7 @@ class SteadyClock:
         """How far the clock below was behind at the most: 0 where it never went back."""
 
     def now_us(self) -> int:
+        """The clock's reading, or the last one where that is later."""
         with self._lock:
             now = self._clock.now_us()
             if self._last is not None and now < self._last:

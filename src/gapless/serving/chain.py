@@ -19,13 +19,19 @@ class Loaded(Protocol):
     """A version in memory that has shown that it answers right."""
 
     @property
-    def signature(self) -> Signature: ...
+    def signature(self) -> Signature:
+        """What it wants to be asked and what it answers."""
+        ...
 
     @property
-    def bundle_hash(self) -> str: ...
+    def bundle_hash(self) -> str:
+        """Of the bundle that it was opened from."""
+        ...
 
     @property
-    def feature_set(self) -> FeatureSet: ...
+    def feature_set(self) -> FeatureSet:
+        """The features that it was trained with."""
+        ...
 
     @property
     def refuses_without_store(self) -> bool:

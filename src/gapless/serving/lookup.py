@@ -28,25 +28,43 @@ class Seen(Protocol):
     """Features of views for some rows, and how good they are."""
 
     @property
-    def store_down(self) -> bool: ...
+    def store_down(self) -> bool:
+        """Whether the store could not be read, and everything here is the author's defaults."""
+        ...
 
     @property
-    def as_of_us(self) -> Mapping[str, int | None]: ...
+    def as_of_us(self) -> Mapping[str, int | None]:
+        """By view: everything known until then is in; None or absent: nothing was ever brought in."""
+        ...
 
     @property
-    def groups(self) -> Sequence[GroupSeen]: ...
+    def groups(self) -> Sequence[GroupSeen]:
+        """What a log entry says of it."""
+        ...
 
-    def row(self, i: int) -> Mapping[str, Value]: ...
+    def row(self, i: int) -> Mapping[str, Value]:
+        """Every column of one row."""
+        ...
 
-    def columns(self) -> Mapping[str, pa.Array]: ...
+    def columns(self) -> Mapping[str, pa.Array]:
+        """Every column of all rows."""
+        ...
 
-    def views_asked_in_past(self, i: int) -> Sequence[str]: ...
+    def views_asked_in_past(self, i: int) -> Sequence[str]:
+        """Those of a row whose state holds what was not visible yet at its instant."""
+        ...
 
-    def views_damaged(self, i: int) -> Sequence[str]: ...
+    def views_damaged(self, i: int) -> Sequence[str]:
+        """Those of a row whose state could not be read."""
+        ...
 
-    def asked_in_past(self) -> Mapping[str, Bools]: ...
+    def asked_in_past(self) -> Mapping[str, Bools]:
+        """The same of all rows: by view, [n]; a view that is not named has none."""
+        ...
 
-    def damaged(self) -> Mapping[str, Bools]: ...
+    def damaged(self) -> Mapping[str, Bools]:
+        """The same of all rows: by view, [n]; a view that is not named has none."""
+        ...
 
 
 class Lookup:
@@ -109,19 +127,19 @@ class Found:
         self.columns = looked.columns
 
     def views_asked_in_past(self, i: int) -> Sequence[str]:
-        """Those of a row whose state holds what was not visible yet at its instant."""
+        """See `Seen`."""
         return self._views(self._looked.early, i)
 
     def views_damaged(self, i: int) -> Sequence[str]:
-        """Those of a row whose state could not be read."""
+        """See `Seen`."""
         return self._views(self._looked.damaged, i)
 
     def asked_in_past(self) -> Mapping[str, Bools]:
-        """By view, [n]."""
+        """See `Seen`."""
         return self._marks(self._looked.early, self._looked.asked_in_past)
 
     def damaged(self) -> Mapping[str, Bools]:
-        """By view, [n]."""
+        """See `Seen`."""
         return self._marks(self._looked.damaged, self._looked.is_damaged)
 
     def _views(self, pairs: Sequence[tuple[int, int]], i: int) -> Sequence[str]:
