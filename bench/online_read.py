@@ -111,6 +111,7 @@ def _workspace(name: str, folder: Path, options: Options) -> Iterator[Path]:
         return
     from tests.servers import redis_server
 
+    (options.scratch / "redis").mkdir()
     with redis_server(options.scratch / "redis") as server:
         (workspace / "gapless.toml").write_text(f'[stores]\nonline = "{server.url}"\n')
         yield workspace

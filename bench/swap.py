@@ -36,8 +36,10 @@ def run(options: Options) -> Findings:
         counted(wrk(asked.url, bodies, seconds=2, connections=CONNECTIONS, pause_ms=PAUSE_MS))
         load = wrk(asked.url, bodies, seconds=LONGEST_S, connections=CONNECTIONS, pause_ms=PAUSE_MS)
         say(f"{promotions} promotions under load")
-        told = _promote(options.scratch / "workspace", asked.port, promotions)
-        swapped = _stopped(load)
+        try:
+            told = _promote(options.scratch / "workspace", asked.port, promotions)
+        finally:
+            swapped = _stopped(load)
         say("the same time without")
         quiet = wrk(asked.url, bodies, seconds=swapped.seconds, connections=CONNECTIONS, pause_ms=PAUSE_MS)
         undisturbed = counted(quiet)

@@ -50,6 +50,8 @@ def write(folder: str, events: int) -> None:
     workspace.train(MODEL, until_us=END_US - 2 * DAY, evaluate_until_us=END_US)
     workspace.train(f"{MODEL}_pickled", until_us=END_US - 2 * DAY, evaluate_until_us=END_US)
     workspace.train(MODEL, until_us=END_US - DAY, evaluate_until_us=END_US)  # to swap with
+    for record in workspace.versions(MODEL):
+        fetch_bundle(workspace, record)  # kept below the workspace, so that it can be moved
     workspace.materialize(model=MODEL, version="1", as_of_us=END_US)
     workspace.promote(MODEL, "1", why="the benchmark", by="bench")
     _bodies(workspace, half, _requests(draw, ASKED, END_US, END_US + HOUR // 2))
