@@ -106,7 +106,9 @@ class Answerer(Protocol):
     for who has it."""
 
     @property
-    def signature(self) -> Signature: ...
+    def signature(self) -> Signature:
+        """What it wants to be asked and what it answers; the same object each time."""
+        ...
 
     def answer(self, rows: Sequence[Row], now_us: int) -> Answered:
         """Predictions for rows as `Row` says, each with an event time.
@@ -158,7 +160,9 @@ class Models(Protocol):
         """The names of the models that are live, sorted."""
         ...
 
-    def health(self) -> Health: ...
+    def health(self) -> Health:
+        """The true state, as far as it was looked at lately."""
+        ...
 
     def view_keys(self, views: Sequence[str]) -> Schema:
         """The columns of the entity keys of views together. Raises: NotFound for a view of no live model."""

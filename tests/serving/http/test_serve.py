@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import closing, contextmanager
+from urllib.error import HTTPError
 
 import pytest
 
@@ -114,9 +115,12 @@ def logged(shop):
         yield from reader.read(segment)
 
 
-def test_a_promotion_under_load_is_noticed_and_fails_nobody(shop):
-    run(shop, "promote", "will_return", "1")
-    with serving(shop) as (server, _):
+def test_nothing_live_is_not_ready_and_promotions_under_load_are_noticed_and_fail_nobody(shop):
+    with serving(shop) as (server, printed):
+        assert printed["live"] == {}
+        assert post(server, PATH, {"requests": [{"checkout_id": "k"}]})[0] == 404
+        assert ready(server) is False
+        run(shop, "promote", "will_return", "1")
         server.wait_ready()
         stop, versions, failed = threading.Event(), [], []
 
@@ -143,13 +147,11 @@ def test_a_promotion_under_load_is_noticed_and_fails_nobody(shop):
     assert versions[-1] == "1"
 
 
-def test_nothing_live_is_not_ready_and_becomes_so(shop):
-    with serving(shop) as (server, printed):
-        assert printed["live"] == {}
-        assert post(server, PATH, {"requests": [{"checkout_id": "k"}]})[0] == 404
-        run(shop, "promote", "will_return", "1")
-        server.wait_ready()
-        assert post(server, PATH, {"requests": [{"checkout_id": "k"}]})[0] == 200
+def ready(server):
+    try:
+        return json.loads(server.get("/readyz"))["ready"]
+    except HTTPError as error:
+        return json.loads(error.read())["ready"]
 
 
 def test_another_address_than_loopback_needs_a_token(shop, capsys):

@@ -34,7 +34,7 @@ METRICS: Mapping[str, Meaning] = {
     "gapless_requests": Meaning("counter", "HTTP requests answered.", ("route", "method", "status")),
     "gapless_request_seconds": Meaning("histogram", "From the request's head to its answer.", ("route",)),
     "gapless_stage_seconds": Meaning(
-        "histogram", "Parts of answering: decode, lookup, features, score, trust, log, encode.", ("model", "stage")
+        "histogram", "Parts of answering: decode, lookup, features, score, trust, entries, log.", ("model", "stage")
     ),
     "gapless_rows": Meaning("counter", "Rows predicted.", ("model", "version")),
     "gapless_answers": Meaning("counter", "Predictions by how far to trust them.", ("model", "version", "trust")),

@@ -107,6 +107,7 @@ def _config(listening: Listening) -> Config:
         proxy_headers=False,  # nothing here depends on who the client is
         server_header=False,
         ws="none",
+        timeout_keep_alive=75,  # longer than balancers keep an idle connection: who closes first must be the client
         timeout_graceful_shutdown=60,
         timeout_worker_healthcheck=30,
         ssl_certfile=listening.certificate,
