@@ -116,7 +116,8 @@ class Deployments(Protocol):
         Parameters:
             expected — the revision of the model's deployment that the proposal was made from; 0: none.
 
-        Raises: Conflict where another decision came first: nothing is changed.
+        Raises: Conflict where another decision came first; InputError for routes without one main version or with a
+            version twice, and for evidence that is no plain values. Nothing is changed then.
 
         Guarantees: `at_us` of a model's decisions never goes back: a clock that does is held at the last one. The line
             in the audit trail is part of the transaction.

@@ -118,9 +118,16 @@ def who_decides_at_once_takes_turns(factory: Factory) -> None:
 
 
 def what_cannot_be_kept_is_refused(factory: Factory) -> None:
-    bad = [{"evidence": {"x": float("nan")}}, {"evidence": {"x": object()}}, {"why": "a\0b"}, {"by": "\ud800"}]
+    bad: list[dict[str, Any]] = [
+        {"evidence": {"x": float("nan")}},
+        {"evidence": {"x": object()}},
+        {"why": "a\0b"},
+        {"by": "\ud800"},
+    ]
+    bad += [{"routes": routes} for routes in ((), (Route("1", "shadow"),), (Route("1"), Route("2")))]
+    bad += [{"routes": (Route("1"), Route("1", "fallback"))}]
     for fields in bad:
-        proposal = replace(_proposal("check_refused", "1"), **fields)  # type: ignore[arg-type]
+        proposal = replace(_proposal("check_refused", "1"), **fields)
         refused = _raises(InputError, lambda p=proposal: factory().deployments.decide(p, expected=0, at_us=_NOON))  # type: ignore[misc]
         _require(refused, f"{fields} is refused with InputError")
     _require("check_refused" not in factory().deployments.current(), "what is refused changes nothing")

@@ -5,7 +5,7 @@ decide:  lock ─► current revision = expected? ─► decision ─► its rou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from gapless.adapters.sql.audit import audit_row
 from gapless.adapters.sql.database import Database
 from gapless.adapters.sql.tables import AUDIT, DECISIONS, DEPLOYMENTS, ROUTES
 from gapless.adapters.sql.text import checked, from_text, to_text
-from gapless.errors import Conflict
+from gapless.errors import Conflict, InputError
 from gapless.ports.metadata import AuditEntry, Decision, Deployment, Proposal, Route
 
 __all__ = ["SqlDeployments"]
@@ -68,6 +68,7 @@ class SqlDeployments:
     def decide(self, proposal: Proposal, *, expected: int, at_us: int) -> Decision:
         """One transaction; nobody else decides meanwhile. Raises: Conflict; InputError for what cannot be recorded."""
         checked(proposal.model, proposal.kind, proposal.by, proposal.why, *(one.version for one in proposal.routes))
+        _check_routes(proposal.routes)
         evidence = to_text(proposal.evidence)
         fault = self._database.fault
         with self._database.writing(DECISIONS) as connection:
@@ -100,20 +101,31 @@ class SqlDeployments:
         )
 
 
+def _check_routes(routes: Sequence[Route]) -> None:
+    if [route.role for route in routes].count("main") != 1 or len({route.version for route in routes}) < len(routes):
+        raise InputError(
+            "not a deployment",
+            seen=", ".join(f"{route.version} as {route.role}" for route in routes) or "no route",
+            allowed="one main route, and each version once",
+        )
+
+
 def _newest(connection: sa.Connection) -> int:
     return connection.execute(sa.select(sa.func.max(DECISIONS.c.id))).scalar() or 0
 
 
 def _deployed(connection: sa.Connection, model: str) -> Deployment:
     """What is live; revision 0 where nothing is."""
-    row = connection.execute(
-        sa.select(DECISIONS.c.id, DECISIONS.c.at_us)
+    rows = connection.execute(
+        sa.select(DECISIONS.c.id, DECISIONS.c.at_us, ROUTES)
         .join(DEPLOYMENTS, DEPLOYMENTS.c.revision == DECISIONS.c.id)
+        .join(ROUTES, ROUTES.c.decision == DECISIONS.c.id)
         .where(DEPLOYMENTS.c.model == model)
-    ).first()
-    if row is None:
+        .order_by(ROUTES.c.place)
+    ).all()
+    if not rows:
         return Deployment(model, 0, 0, ())
-    return Deployment(model, row.id, row.at_us, _routes(connection, [row.id])[row.id])
+    return Deployment(model, rows[0].id, rows[0].at_us, tuple(_route(row) for row in rows))
 
 
 def _deploy(connection: sa.Connection, model: str, id: int, *, first: bool) -> None:
@@ -127,8 +139,12 @@ def _routes(connection: sa.Connection, decisions: Iterable[int]) -> dict[int, tu
     found: dict[int, tuple[Route, ...]] = dict.fromkeys({*decisions, 0}, ())
     wanted = sa.select(ROUTES).where(ROUTES.c.decision.in_(list(found))).order_by(ROUTES.c.decision, ROUTES.c.place)
     for row in connection.execute(wanted):
-        found[row.decision] += (Route(row.version, row.role, row.weight),)
+        found[row.decision] += (_route(row),)
     return found
+
+
+def _route(row: Any) -> Route:
+    return Route(row.version, row.role, row.weight)
 
 
 def _decision(row: Any, routes: Mapping[int, tuple[Route, ...]]) -> Decision:
