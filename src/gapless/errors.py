@@ -30,7 +30,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -237,7 +237,13 @@ class CertificateFailed(OperatorError, ValueError):
 
 
 class GateFailed(OperatorError, ValueError):
-    """A version that may not answer, by a gate that is shut: nothing was changed."""
+    """A version that may not answer, by a gate that is shut: nothing was changed. `gates` holds every one as values."""
+
+    gates: Sequence[Mapping[str, Any]] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values, with the gates."""
+        return super().to_dict() | {"gates": list(self.gates)}
 
 
 class Conflict(OperatorError, RuntimeError):

@@ -19,7 +19,7 @@ from gapless.cli import main
 from gapless.clock import format_instant
 from gapless.deploying import inspect
 from gapless.deploying.gates import integrity_of
-from gapless.ports.metadata import Incident
+from gapless.ports.metadata import Incident, Proposal, Route
 from gapless.workspace.versions import fetch_bundle
 from tests.cli.shop import answer, copy, ingest_all, make_shop
 
@@ -103,6 +103,7 @@ def test_state_that_is_not_there_shuts_a_gate_that_can_be_forced(shop):
     refused = shop.ask("promote", "will_return", "1", code=1)
     assert refused["error"] == "GateFailed"
     assert "not materialized: spend" in refused["seen"]
+    assert [gate["name"] for gate in refused["gates"] if not gate["passed"]] == ["online"]
     assert "gapless materialize --model will_return --version 1" in refused["next_step"]
     assert "--why" in shop.ask("promote", "will_return", "1", "--force", code=1)["next_step"]
     made = shop.ask("promote", "will_return", "1", "--force", "--why", "the store is filled tonight")
@@ -153,6 +154,15 @@ def test_going_back_needs_no_tracker(shop):
     assert alias(shop) == "2"
     assert shop.ask("deployments")["notes"] == []
     assert alias(shop) == "1"
+
+
+def test_killed_behind_the_decision_the_alias_follows_with_the_next_command(shop):
+    shop.ask("promote", "will_return", "1")
+    metadata = gl.Workspace.open(shop.folder).metadata
+    metadata.deployments.decide(Proposal("will_return", "promote", (Route("2"),), "ada", ""), expected=1, at_us=0)
+    assert alias(shop) == "1"
+    shop.ask("deployments")
+    assert alias(shop) == "2"
 
 
 def test_an_unknown_version_and_model(shop):

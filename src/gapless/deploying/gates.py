@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -92,7 +92,7 @@ def gates_of(
     ]
 
 
-def check(gates: Iterable[Gate], *, model: str, version: str, force: bool) -> tuple[str, ...]:
+def check(gates: Sequence[Gate], *, model: str, version: str, force: bool) -> tuple[str, ...]:
     """The names of the gates that were forced.
 
     Raises: GateFailed naming every gate that is shut and what would open it.
@@ -101,12 +101,14 @@ def check(gates: Iterable[Gate], *, model: str, version: str, force: bool) -> tu
     stops = [gate for gate in failed if not (force and gate.can_be_forced)]
     if not stops:
         return tuple(gate.name for gate in failed)
-    raise GateFailed(
+    error = GateFailed(
         f"version {version} of {model!r} does not pass: {', '.join(dict.fromkeys(gate.name for gate in stops))}",
         seen="; ".join(f"{gate.name} of version {gate.version}: {gate.seen}" for gate in stops),
         allowed="; ".join(gate.wanted for gate in stops),
         next_step=_next_step(stops),
     )
+    error.gates = [gate.to_dict() for gate in gates]
+    raise error
 
 
 def _next_step(stops: Sequence[Gate]) -> str:
