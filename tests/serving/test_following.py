@@ -8,7 +8,7 @@ import pytest
 from gapless.adapters.sql import SqlMetadata
 from gapless.clock import SECOND
 from gapless.errors import CorruptData, StorageError, Transient
-from gapless.ports.metadata import Proposal, Route
+from gapless.ports.metadata import Deployment, Proposal, Route
 from gapless.serving.following import Follower
 from gapless.serving.remembered import Remembered
 from tests.serving.toys import NOW, TestClock, Toy, ask
@@ -264,6 +264,20 @@ def test_started_without_its_database_it_serves_what_was_live_last(world, tmp_pa
     world.promote("3")
     served.look()
     assert ask(served)[0] == "3"
+
+
+def test_what_is_wrong_with_one_model_does_not_stop_the_others(world):
+    class Odd:
+        def load(self):
+            odd = Deployment("a", 1, 0, (Route("1", "shadow"),))  # nothing decides so: no version would answer
+            return {"a": odd, "m": Deployment("m", 1, 0, (Route("1"),))}
+
+    world.metadata = Away(world.metadata)
+    world.metadata.away = True
+    served = world.follower(Odd())
+    served.look()
+    assert ask(served)[0] == "1"
+    assert set(served.follower.faults) == {"metadata", "model a"}
 
 
 def test_a_database_that_went_back_takes_nothing_down(world, tmp_path):

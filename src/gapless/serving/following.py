@@ -75,7 +75,7 @@ class Follower:
         self.wanted: Mapping[str, Deployment] = {}
         self.attempts: Mapping[str, Attempt] = {}
         self.faults: Mapping[str, str] = {}
-        """What is wrong with "metadata" and "memory"; without those that work."""
+        """What is wrong with "metadata", "memory" and each "model NAME"; without those that work."""
         self._revision: int | None = None
         self._kept: dict[tuple[str, str], Loaded] = {}
         self._reports = Reports(metadata, clock)
@@ -84,9 +84,9 @@ class Follower:
         """One look at the database, one attempt at what is due, and incidents are filed."""
         self._ask()
         for deployment in list(self.wanted.values()):
-            attempt = self.attempts.get(deployment.model)
-            if attempt is None or attempt.is_due(deployment, self._clock.now_us()):
-                self._bring(deployment, attempt)
+            # Whatever is wrong with one model, the others are followed.
+            found = attempted(partial(self._follow, deployment))
+            self._fault(f"model {deployment.model}", _first_line(found) if isinstance(found, Exception) else None)
         self._reports.file()
 
     # --- what is wanted ---
@@ -130,6 +130,11 @@ class Follower:
         self.faults = others if what is None else others | {part: what}
 
     # --- what is served ---
+
+    def _follow(self, deployment: Deployment) -> None:
+        attempt = self.attempts.get(deployment.model)
+        if attempt is None or attempt.is_due(deployment, self._clock.now_us()):
+            self._bring(deployment, attempt)
 
     def _bring(self, deployment: Deployment, last: Attempt | None) -> None:
         model, old = deployment.model, self.serving.get(deployment.model)
