@@ -155,6 +155,17 @@ class PromptLog(ListLog):
     append = ListLog._write
 
 
+class HungLog(ListLog):
+    """A log whose disk does not answer until the test says so."""
+
+    def __init__(self):
+        super().__init__()
+        self.waiting = []
+
+    def append(self, entries, done):
+        self.waiting.append(done)
+
+
 def service(models: Baskets | None = None, *, log=None, door: Door | None = None, limits: Limits | None = None, **more):
     return Service(
         models=models or Baskets(),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gapless.clock import format_instant, parse_instant
 from gapless.schema import Type
 from gapless.serving.http import Limits
-from tests.serving.http.basket import COLUMNS, Baskets, ListLog, application, predicted
+from tests.serving.http.basket import COLUMNS, Baskets, HungLog, ListLog, application, predicted
 from tests.serving.http.client import ask, asked
 
 PATH = "/v1/models/basket/predict"
@@ -214,6 +214,31 @@ def test_a_log_that_cannot_be_written_withholds_the_answer_and_says_so_until_it_
     log.full = False
     assert ask(app, "POST", PATH, {"requests": [ROW]}).status == 200
     assert ask(app, "GET", "/readyz").status == 200
+
+
+def test_a_log_that_hangs_is_given_up_by_who_waits_and_by_who_comes_later():
+    log = HungLog()
+    app = application(log=log, limits=Limits(seconds=0.1))
+
+    async def both():
+        first = asyncio.create_task(asked(app, "POST", PATH, {"requests": [ROW]}))
+        while not log.waiting:
+            await asyncio.sleep(0.01)
+        got = [await first, await asked(app, "GET", "/readyz")]
+        second = asyncio.create_task(asked(app, "POST", PATH, {"requests": [ROW]}))
+        await asyncio.sleep(0.01)
+        log.waiting.pop()(None)  # it comes back
+        return [*got, await asked(app, "GET", "/healthz"), await released(second, log)]
+
+    async def released(task, log):
+        while not log.waiting:
+            await asyncio.sleep(0.01)
+        log.waiting.pop()(None)
+        return await task
+
+    first, ready, alive, second = asyncio.run(both())
+    assert (first.status, first.error["code"]) == (504, "log_slow")
+    assert (ready.status, alive.status, second.status) == (503, 200, 200)
 
 
 def test_a_store_that_is_away_is_503_and_comes_back():

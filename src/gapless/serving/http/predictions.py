@@ -40,18 +40,18 @@ async def predict(service: Service, exchange: Exchange) -> Reply:
     """Predictions for the requests in the body, on disk in the prediction log before they are told."""
     answerer = service.models.get(exchange.params["model"])
     body = await service.body(exchange)
-    answered = await service.compute(len(body), lambda: _answer(service, answerer, body))
+    answered, decode_s = await service.compute(len(body), lambda: _answer(service, answerer, body))
     await service.log_answers(answered)
     service.count(answered)
+    service.stage(answered.model, "decode", decode_s)
     return await service.compute(len(body), lambda: _told(service, answered))
 
 
-def _answer(service: Service, answerer: Answerer, body: bytes) -> Answered:
+def _answer(service: Service, answerer: Answerer, body: bytes) -> tuple[Answered, float]:
     began, now_us = service.ticks(), service.clock.now_us()
     rows = service.decoder(answerer.signature).body(body, now_us)
-    decoded = service.ticks()
-    answered = answerer.answer(rows, now_us)
-    return msgspec.structs.replace(answered, stages={"decode": int((decoded - began) * 1e6), **answered.stages})
+    decode_s = service.ticks() - began
+    return answerer.answer(rows, now_us), decode_s
 
 
 def _told(service: Service, answered: Answered) -> Reply:

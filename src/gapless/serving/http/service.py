@@ -71,7 +71,7 @@ class Service:
         self.clock, self.ticks, self.meters, self.workers = clock, ticks, meters, workers
         self.limits = limits = limits or Limits()
         self.threads = Threads(threads=limits.threads, waiting=limits.waiting, seconds=limits.seconds)
-        self.acknowledging = Acknowledging(log, ticks, state=log_state)
+        self.acknowledging = Acknowledging(log, ticks, seconds=limits.seconds, state=log_state)
         self._decoders: dict[str, tuple[str, str, RowDecoder]] = {}
         self._aged: dict[str, float] = {}
 
@@ -101,8 +101,7 @@ class Service:
         """
         began = self.ticks()
         try:
-            async with asyncio.timeout(self.limits.seconds):
-                await self.acknowledging.written(answered.log_entries)
+            await self.acknowledging.written(answered.log_entries)
         except StorageError:
             self.meters.add("gapless_log_failures", ())
             raise Problem(503, "log_failed", "the prediction log cannot be written", retry_after_s=1) from None

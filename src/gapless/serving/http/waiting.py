@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
-from gapless.ports.prediction_log import Done, PredictionLog
+from gapless.ports.prediction_log import PredictionLog
 from gapless.serving.http.problems import Problem
 
 __all__ = ["Acknowledging", "LogState", "Threads"]
@@ -34,10 +34,14 @@ class LogState:
 
 
 class Acknowledging:
-    """Waits for entries to be on stable storage; the log's thread wakes the event loop once for all that it wrote.
+    """Waits for entries to be on stable storage.
+
+    Whatever comes while the log is busy goes to it as one call once it is done: each call wakes its thread, which then
+    takes turns with the event loop, and turns cost more than the writing.
 
     Parameters:
         ticks — seconds of a clock that never goes back.
+        seconds — after which waiting is given up.
         state — of the log, where it knows its own.
 
     Guarantees: used from one event loop; the log calls back from any thread.
@@ -47,20 +51,32 @@ class Acknowledging:
     """A log that failed counts as failing that long, then requests are let in to try it again."""
 
     def __init__(
-        self, log: PredictionLog, ticks: Callable[[], float], *, state: Callable[[], LogState] = LogState
+        self,
+        log: PredictionLog,
+        ticks: Callable[[], float],
+        *,
+        seconds: float,
+        state: Callable[[], LogState] = LogState,
     ) -> None:
-        self._log, self._ticks, self.state = log, ticks, state
-        self._settled: deque[tuple[asyncio.Future[None], BaseException | None]] = deque()
-        self._woken = False
+        self._log, self._ticks, self._seconds, self.state = log, ticks, seconds, state
+        self._entries: list[bytes] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self._busy = False
         self._failed: tuple[float, str] | None = None
 
     async def written(self, entries: Sequence[bytes]) -> None:
-        """Returns once the entries are on disk. Raises: StorageError, as the log says it."""
+        """Returns once the entries are on disk.
+
+        Raises: StorageError, as the log says it; TimeoutError after `seconds`, when they may be there or not.
+        """
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        self._log.append(entries, self._done(loop, future))
+        self._entries.extend(entries)
+        self._waiting.append(future)
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._append, loop)  # after the other requests that are here already
         await future
-        self._failed = None
 
     def failure(self) -> str | None:
         """What is wrong with the log, None where nothing is known to be."""
@@ -71,34 +87,45 @@ class Acknowledging:
             return None
         return self._failed[1]
 
-    def _done(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> Done:
-        here = threading.get_ident()
+    def _append(self, loop: asyncio.AbstractEventLoop) -> None:
+        entries, waiting = self._entries, self._waiting
+        self._entries, self._waiting = [], []
+        late = loop.call_later(self._seconds, self._give_up, waiting)
+        self._log.append(entries, partial(self._done, loop, threading.get_ident(), _Call(waiting, late)))
 
-        def done(error: BaseException | None) -> None:
-            if threading.get_ident() == here:  # the log did not wait for the disk
-                self._settle(future, error)
-                return
-            self._settled.append((future, error))
-            if not self._woken:
-                self._woken = True
-                loop.call_soon_threadsafe(self._settle_all)
-
-        return done
-
-    def _settle_all(self) -> None:
-        self._woken = False  # first: what comes from now on wakes the loop again
-        while self._settled:
-            self._settle(*self._settled.popleft())
-
-    def _settle(self, future: asyncio.Future[None], error: BaseException | None) -> None:
-        if error is not None:
-            self._failed = (self._ticks(), str(error).partition("\n")[0])
-        if future.done():  # its request was given up
-            return
-        if error is None:
-            future.set_result(None)
+    def _done(self, loop: asyncio.AbstractEventLoop, thread: int, call: _Call, error: BaseException | None) -> None:
+        """Called by the log, from its own thread or inside `append`."""
+        if threading.get_ident() == thread:
+            self._settle(loop, call, error)
         else:
-            future.set_exception(error)
+            loop.call_soon_threadsafe(self._settle, loop, call, error)
+
+    def _settle(self, loop: asyncio.AbstractEventLoop, call: _Call, error: BaseException | None) -> None:
+        call.late.cancel()
+        self._failed = None if error is None else (self._ticks(), str(error).partition("\n")[0])
+        self._busy = bool(self._waiting)
+        if self._busy:
+            loop.call_soon(self._append, loop)
+        _settle(call.waiting, error)
+
+    def _give_up(self, waiting: Sequence[asyncio.Future[None]]) -> None:
+        """The log hangs: nobody waits any longer, and those that come later find out in the same time."""
+        self._failed = (self._ticks(), "the prediction log does not answer")
+        _settle([*waiting, *self._waiting], TimeoutError())
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What the log was given in one call: who waits for it, and what happens when it takes too long."""
+
+    waiting: Sequence[asyncio.Future[None]]
+    late: asyncio.TimerHandle
+
+
+def _settle(waiting: Sequence[asyncio.Future[None]], error: BaseException | None) -> None:
+    for future in waiting:
+        if not future.done():  # else its request was given up
+            future.set_result(None) if error is None else future.set_exception(error)
 
 
 class Threads:
