@@ -6,9 +6,9 @@ two or three orders of magnitude. All of it is pure: bytes and columns in, bytes
 
 from __future__ import annotations
 
-from gapless.windows.states.building import build
+from gapless.windows.states.builder import build
 from gapless.windows.states.columns import StateEvents, StateInput
-from gapless.windows.states.merging import merge
+from gapless.windows.states.merger import merge
 from gapless.windows.states.plan import Kind, StatePlan
 from gapless.windows.states.reader import StateRead, StateReader
 

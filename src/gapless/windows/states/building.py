@@ -1,43 +1,90 @@
-"""States from events."""
+"""The kernel of building: sorted events to the states of their keys."""
 
 from __future__ import annotations
 
-import itertools
-from typing import Any
-
 import numpy as np
 
-from gapless.windows.codec import Value
-from gapless.windows.states.columns import StateEvents, StateInput
-from gapless.windows.states.plan import Kind, StatePlan
-from gapless.windows.tiles import Arrival
+from gapless.windows.batch import Ints
+from gapless.windows.jit import BITS, INT, inlined, types
+from gapless.windows.states.encoding import put_header, put_tile
+from gapless.windows.states.filling import LOG, Log, fill, need
+from gapless.windows.states.kernels import GRID, HEAD, LIMBS, SEAL, compiled
+from gapless.windows.states.words import Bytes, room
 
-__all__ = ["build"]
+__all__ = ["build_states"]
+
+_STATES = types.Tuple((types.uint8[::1], types.int64[:, ::1], INT))
 
 
-def build(plan: StatePlan, events: StateEvents, keys: int, *, oldest_us: int | None = None) -> list[bytes]:
-    """The state of each key 0 .. keys - 1, of these events alone.
+@inlined
+def _largest_run(key: Ints) -> int:
+    largest = start = 0
+    for i in range(len(key)):
+        if key[i] != key[start]:
+            start = i
+        largest = max(largest, i + 1 - start)
+    return largest
 
-    Parameters:
-        keys — how many; one without events gets the state of no events.
-        oldest_us — leave out tiles that no read at this instant or later looks at.
-    Returns: bytes equal to those of `plan.tiles.empty().add(the key's events).prune(oldest_us).to_bytes()`.
+
+@inlined
+def _disorder(key: Ints, log: Log) -> int:
+    """The first row that does not stand after the one before it; -1 where all do."""
+    for i in range(1, len(key)):
+        if key[i] != key[i - 1]:
+            if key[i] < key[i - 1]:
+                return i
+        elif log.event_time[i] != log.event_time[i - 1]:
+            if log.event_time[i] < log.event_time[i - 1]:
+                return i
+        elif log.known_at[i] != log.known_at[i - 1]:
+            if log.known_at[i] < log.known_at[i - 1]:
+                return i
+        elif log.offset[i] <= log.offset[i - 1]:
+            return i
+    return -1
+
+
+@compiled(_STATES(BITS, LOG, GRID, GRID, BITS, INT, INT))
+def build_states(
+    key: Ints, log: Log, tiers: Ints, slots: Ints, oldest: Ints, fingerprint: int, keys: int
+) -> tuple[Bytes, Ints, int]:
+    """States without checksums: their bytes, where each begins and ends, and the first row out of order or -1.
+
+    `oldest` is where the first tile begins that is kept, by tier.
     """
-    bounds = np.searchsorted(events.key, np.arange(keys + 1)).tolist()
-    arrivals = list(_arrivals(plan, events))
-    made = (plan.tiles.empty().add(arrivals[a:b]) for a, b in itertools.pairwise(bounds))
-    return [(tiles if oldest_us is None else tiles.prune(oldest_us)).to_bytes() for tiles in made]
-
-
-def _arrivals(plan: StatePlan, events: StateEvents) -> Any:
-    orders = zip(events.event_time.tolist(), events.known_at.tolist(), events.offset.tolist(), strict=True)
-    columns = [_values(kind, each) for kind, each in zip(plan.kinds, events.inputs, strict=True)]
-    rows = zip(*columns, strict=True) if columns else ((),) * len(events)
-    return (Arrival(order, tuple(row)) for order, row in zip(orders, rows, strict=True))
-
-
-def _values(kind: Kind, each: StateInput) -> list[Value | None]:
-    texts = each.texts.to_pylist() if hasattr(each.texts, "to_pylist") else each.texts
-    as_value: Any = {"float": float, "bool": bool, "int": int, "text": lambda code: str(texts[code])}[kind]
-    pairs = zip(each.values.tolist(), each.valid.tolist(), strict=True)
-    return [as_value(value) if valid else None for value, valid in pairs]
+    ends = np.empty((keys, 2), np.int64)
+    disorder = _disorder(key, log)
+    if disorder >= 0:
+        return np.empty(0, np.uint8), ends, disorder
+    limbs, spans = np.zeros((2, LIMBS), np.int64), np.empty((2, 2), np.int64)
+    spans[:, 0], spans[:, 1] = 1 << 20, -1
+    work = np.empty((5, max(_largest_run(key), LIMBS)), np.int64)
+    out = np.empty(HEAD + 32 * len(key) + 1024, np.uint8)
+    at = row = 0
+    for code in range(keys):
+        stop = row
+        while stop < len(key) and key[stop] == code:
+            stop += 1
+        out = room(out, at, HEAD + SEAL)
+        at += HEAD
+        begin, tiles = at, 0
+        for tier in range(len(tiers)):
+            hop, i = tiers[tier, 0], row
+            while i < stop:
+                start, end = -(1 << 63), stop
+                if hop > 0:
+                    start = log.event_time[i] // hop * hop
+                    end = i + 1
+                    while end < stop and log.event_time[end] - start < hop:
+                        end += 1
+                if start >= oldest[tier]:
+                    tiles += 1
+                    out = room(out, at, need(log, slots, tiers[tier, 1], tiers[tier, 2], i, end) + SEAL)
+                    at = put_tile(out, at, tier, start)
+                    for s in range(tiers[tier, 1], tiers[tier, 2]):
+                        at = fill(out, at, log, slots, s, i, end, limbs, spans, work)
+                i = end
+        ends[code, 0], ends[code, 1] = put_header(out, begin, fingerprint, tiles), at
+        at += SEAL
+        row = stop
+    return out, ends, -1

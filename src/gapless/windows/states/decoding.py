@@ -13,7 +13,7 @@ from gapless.windows.batch import Ints
 from gapless.windows.states.kernels import BOOL, FLOAT, INT, bare
 from gapless.windows.states.words import Bytes, load, load_byte, trailing_zeros
 
-__all__ = ["add_limbs", "compare", "number", "order", "rank", "signed", "value"]
+__all__ = ["add_limbs", "compare", "limbs_at", "number", "order", "rank", "signed", "value"]
 
 _ENDS = -0x7F7F7F7F7F7F7F80  # the highest bit of each byte
 _SEVEN = np.uint64(0x7F7F7F7F7F7F7F7F)
@@ -138,28 +138,35 @@ def compare(data: Bytes, kind: int, a: int, a_length: int, b: int, b_length: int
 
 
 @bare
-def add_limbs(data: Bytes, at: int, stop: int, most: int, limbs: Ints, spans: Ints, row: int) -> int:
-    """Add an exact sum to a row of limbs and widen the span [lowest, highest] of limbs in use."""
+def limbs_at(data: Bytes, at: int, stop: int, most: int) -> tuple[int, int, int]:
+    """The lowest limb of an exact sum, how many there are, and where they stand: four bytes each."""
     lowest, at = number(data, at, stop)
     count, at = number(data, at, stop)
     if count == 0:
-        return at if lowest == 0 else stop + 1
+        return 0, 0, at if lowest == 0 else stop + 1
     if lowest < 0 or count < 0 or lowest > most or count > most - lowest or at + 4 * count > stop:
-        return stop + 1
-    top = load(data, at + 4 * count - 4) << 32 >> 32
-    if not _is_trimmed(data, at, count, top):
-        return stop + 1
+        return 0, 0, stop + 1
+    return lowest, count, at if _is_trimmed(data, at, count) else stop + 1
+
+
+@bare
+def add_limbs(data: Bytes, at: int, stop: int, most: int, limbs: Ints, spans: Ints, row: int) -> int:
+    """Add an exact sum to a row of limbs and widen the span [lowest, highest] of limbs in use."""
+    lowest, count, at = limbs_at(data, at, stop, most)
+    if at > stop or count == 0:
+        return at
+    last = lowest + count - 1
     for k in range(count - 1):
         limbs[row, lowest + k] += load(data, at + 4 * k) & _U32
-    last = lowest + count - 1
-    limbs[row, last] += top
+    limbs[row, last] += load(data, at + 4 * count - 4) << 32 >> 32
     spans[row, 0], spans[row, 1] = min(spans[row, 0], lowest), max(spans[row, 1], last)
     return at + 4 * count
 
 
 @bare
-def _is_trimmed(data: Bytes, at: int, count: int, top: int) -> bool:
+def _is_trimmed(data: Bytes, at: int, count: int) -> bool:
     """Whether no limb could be left out. A magnitude that fills its limbs has one more for the sign."""
+    top = load(data, at + 4 * count - 4) << 32 >> 32
     if load(data, at) & _U32 == 0:
         return False
     if top != 0 and top != -1:

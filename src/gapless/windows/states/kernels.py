@@ -18,13 +18,16 @@ __all__ = [
     "FIRST",
     "FLOAT",
     "GRID",
+    "HEAD",
     "INT",
     "KINDS",
     "LATEST",
+    "LIMBS",
     "MAX",
     "MEMBERS",
     "MIN",
     "PARTS",
+    "SEAL",
     "SQUARES",
     "TEXT",
     "TOTAL",
@@ -33,15 +36,30 @@ __all__ = [
     "compiled",
 ]
 
-_FILES = ("decoding", "kernels", "reading", "scanning", "finishing", "words")
+_FILES = (
+    "building",
+    "decoding",
+    "combining",
+    "encoding",
+    "filling",
+    "kernels",
+    "merging",
+    "reading",
+    "scanning",
+    "finishing",
+    "words",
+)
 _VERSION = jit.digest(["jit", "limbs", *(f"states/{name}" for name in _FILES)])
 
 BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 GRID = types.Array(types.int64, 2, "C", readonly=True)  # a table of a plan
 
 _njit: Any = numba.njit
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False, "forceinline": True}
 
+LIMBS = 168  # in a row: what the byte form holds, and room to settle
+HEAD = 24  # bytes that suffice for what stands before the tiles
+SEAL = 4  # bytes of the checksum
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 KINDS = {"float": 0, "bool": 1, "int": 2, "text": 3}

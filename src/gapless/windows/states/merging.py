@@ -1,29 +1,123 @@
-"""States of disjoint events into one."""
+"""The kernel of merging: pairs of states into one each, tile after tile as in a merge of sorted lists."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numpy as np
 
-from gapless.errors import CorruptData
-from gapless.windows.states.plan import StatePlan
-from gapless.windows.tiles import Tiles
+from gapless.windows.batch import Ints
+from gapless.windows.jit import BITS, INT, types
+from gapless.windows.states.combining import combine, copy, past, wanted
+from gapless.windows.states.decoding import number, signed
+from gapless.windows.states.encoding import put_header, put_tile
+from gapless.windows.states.kernels import BYTES, GRID, HEAD, LIMBS, SEAL, bare, compiled
+from gapless.windows.states.scanning import header
+from gapless.windows.states.words import Bytes, room
 
-__all__ = ["merge"]
+__all__ = ["merge_states"]
+
+_STATES = types.Tuple((types.uint8[::1], types.int64[:, ::1], INT))
+_NO_TIER = 1 << 20
+# columns of a cursor
+_AT, _STOP, _LEFT, _TIER, _START, _BODY, _END = range(7)
 
 
-def merge(plan: StatePlan, pairs: Sequence[tuple[bytes, bytes]], *, oldest_us: int | None = None) -> list[bytes]:
-    """Per pair the state of the events of both; no event may be in both. b"" stands for a state of no events.
+@bare
+def _open(
+    data: Bytes, cursors: Ints, side: int, start: int, stop: int, fingerprint: int, tiers: Ints, slots: Ints
+) -> bool:
+    """Put a cursor on the first tile of a state."""
+    tiles, at = 0, start
+    cursors[side, _STOP] = stop
+    if stop > start:
+        cursors[side, _STOP] = stop - SEAL
+        tiles, at = header(data, start, stop - SEAL, fingerprint)
+    cursors[side, _END], cursors[side, _LEFT] = at, tiles
+    cursors[side, _TIER], cursors[side, _START] = -1, 0
+    return at <= cursors[side, _STOP] and _advance(data, cursors, side, tiers, slots)
 
-    Returns: bytes equal to those of `Tiles.merge(...).prune(oldest_us).to_bytes()`.
-    Raises: CorruptData for bytes that are no state of this plan; `seen` is the place of the first such pair.
+
+@bare
+def _advance(data: Bytes, cursors: Ints, side: int, tiers: Ints, slots: Ints) -> bool:
+    """Go on to the next tile: its place, where its slots begin and end. False where there is none in these bytes."""
+    at, stop = cursors[side, _END], cursors[side, _STOP]
+    before, earlier = cursors[side, _TIER], cursors[side, _START]
+    if cursors[side, _LEFT] == 0:
+        cursors[side, _TIER] = _NO_TIER
+        return bool(at == stop)
+    cursors[side, _LEFT] -= 1
+    cursors[side, _AT] = at
+    tier, at = number(data, at, stop)
+    start, at = signed(data, at, stop)
+    if at > stop or tier < max(before, 0) or tier >= len(tiers) or (tier == before and start <= earlier):
+        return False
+    cursors[side, _TIER], cursors[side, _START], cursors[side, _BODY] = tier, start, at
+    for s in range(tiers[tier, 1], tiers[tier, 2]):
+        at = past(data, at, stop, slots, s, start, tiers[tier, 0], cursors[2])
+        if at > stop:
+            return False
+    cursors[side, _END] = at
+    return True
+
+
+@bare
+def _side(cursors: Ints) -> int:
+    """Whose tile comes first: 0, 1, or 2 for a tile that both have."""
+    x, y = cursors[0, _TIER], cursors[1, _TIER]
+    if x == y:
+        x, y = cursors[0, _START], cursors[1, _START]
+        if cursors[0, _TIER] == _NO_TIER:
+            return 2
+    return 0 if x < y else 1 if x > y else 2
+
+
+@bare
+def _need(cursors: Ints, side: int) -> int:
+    return int(cursors[side, _END] - cursors[side, _AT])
+
+
+@compiled(_STATES(BYTES, BITS, GRID, GRID, BITS, INT))
+def merge_states(
+    data: Bytes, sizes: Ints, tiers: Ints, slots: Ints, oldest: Ints, fingerprint: int
+) -> tuple[Bytes, Ints, int]:
+    """States without checksums: their bytes, where each begins and ends, and the first damaged pair or -1.
+
+    `sizes` are those of the states in `data`, two for a pair; `oldest` as in `build_states`.
     """
-    return [_merged(plan, place, pair, oldest_us) for place, pair in enumerate(pairs)]
-
-
-def _merged(plan: StatePlan, place: int, pair: tuple[bytes, bytes], oldest_us: int | None) -> bytes:
-    try:
-        left, right = (Tiles.from_bytes(plan.tiles, data) if data else plan.tiles.empty() for data in pair)
-    except CorruptData as error:
-        raise CorruptData("not the state of a key", seen=place, next_step=error.next_step) from error
-    both = left.merge(right)
-    return (both if oldest_us is None else both.prune(oldest_us)).to_bytes()
+    ends, cursors = np.empty((len(sizes) // 2, 2), np.int64), np.zeros((3, 8), np.int64)
+    limbs, spans, work = np.zeros((2, LIMBS), np.int64), np.empty((2, 2), np.int64), np.empty(LIMBS, np.int64)
+    spans[:, 0], spans[:, 1] = 1 << 20, -1
+    out = np.empty(len(data) + 256, np.uint8)
+    at = stop = 0
+    for pair in range(len(ends)):
+        out = room(out, at, HEAD + SEAL)
+        at += HEAD
+        begin, tiles = at, 0
+        good = True
+        for side in range(2):
+            start, stop = stop, stop + sizes[2 * pair + side]
+            good = good and _open(data, cursors, side, start, stop, fingerprint, tiers, slots)
+        while good and min(cursors[0, _TIER], cursors[1, _TIER]) < _NO_TIER:
+            side = _side(cursors)
+            mine = side & 1
+            tier = cursors[mine, _TIER]
+            if cursors[mine, _START] >= oldest[tier]:
+                tiles += 1
+                if side < 2:
+                    out = room(out, at, _need(cursors, mine) + SEAL)
+                    at = copy(out, at, data, cursors[mine, _AT], cursors[mine, _END])
+                else:
+                    extra = wanted(slots, tiers[tier, 1], tiers[tier, 2])
+                    out = room(out, at, _need(cursors, 0) + _need(cursors, 1) + extra + SEAL)
+                    at = put_tile(out, at, tier, cursors[0, _START])
+                    a, b = cursors[0, _BODY], cursors[1, _BODY]
+                    for s in range(tiers[tier, 1], tiers[tier, 2]):
+                        a, b, at = combine(data, a, b, out, at, slots, s, limbs, spans, work)
+            if side != 1:
+                good = _advance(data, cursors, 0, tiers, slots)
+            if side != 0:
+                good = good and _advance(data, cursors, 1, tiers, slots)
+        if not good:
+            return out, ends, pair
+        ends[pair, 0], ends[pair, 1] = put_header(out, begin, fingerprint, tiles), at
+        at += SEAL
+    return out, ends, -1

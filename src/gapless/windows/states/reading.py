@@ -7,14 +7,11 @@ import numpy as np
 from gapless.windows.batch import Bools, Ints
 from gapless.windows.jit import BITS, INT, OUT, OUT_FLAGS, inlined, types
 from gapless.windows.states.finishing import finish, fold, room_for_members, tidy
-from gapless.windows.states.kernels import BYTES, GRID, compiled
+from gapless.windows.states.kernels import BYTES, GRID, LIMBS, SEAL, compiled
 from gapless.windows.states.scanning import clear, header, lower_bounds, scan
 from gapless.windows.states.words import Bytes
 
-__all__ = ["LIMBS", "read_states"]
-
-LIMBS = 168  # in a row: what the byte form holds and room to settle
-_SEAL = 4  # bytes of the checksum
+__all__ = ["read_states"]
 
 
 @inlined
@@ -53,7 +50,7 @@ def read_states(
             size = sizes[place]
             stop = start + max(size, 0)
             clear(slots, plans[p, 7], plans[p, 8], cells, spans)
-            used, end = 0, stop - _SEAL
+            used, end = 0, stop - SEAL
             if size > 0:
                 tiles, first = header(data, start, end, plans[p, 0])
                 runs = _larger(runs, tiles * plans[p, 9], 4) if first <= end else runs

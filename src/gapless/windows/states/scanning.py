@@ -21,12 +21,24 @@ from gapless.windows.states.kernels import FIRST, FLOAT, LATEST, MAX, MIN, SQUAR
 from gapless.windows.states.words import Bytes, load, load_byte
 from gapless.windows.window import BEGINNING
 
-__all__ = ["NONE", "clear", "header", "lower_bounds", "scan"]
+__all__ = [
+    "EVENTS",
+    "NONE",
+    "clear",
+    "extreme",
+    "first",
+    "header",
+    "later",
+    "latest",
+    "lower_bounds",
+    "members",
+    "scan",
+]
 
 NONE = -(1 << 63)  # the rank of no number
 _NEGATIVE_ZERO = -(1 << 63)
 _NOWHERE = 1 << 20
-_EVENTS = 40  # bits of a count: 2^23 tiles of so many can be added up
+EVENTS = 40  # bits of a count: 2^23 tiles of so many can be added up
 
 
 @bare
@@ -99,15 +111,15 @@ def scan(
             if part <= TRUE:
                 count, at = number(data, at, stop)
                 cells[base] += count
-                at = stop + 1 if count >> _EVENTS else at
+                at = stop + 1 if count >> EVENTS else at
             elif part <= SQUARES:
                 at = add_limbs(data, at, stop, slots[s, 5], limbs, spans, base)
             elif part <= MAX:
-                at = _extreme(data, at, stop, part, slots[s, 1], cells, base)
+                at = extreme(data, at, stop, part, slots[s, 1], cells, base)
             elif part == FIRST:
-                at = _first(data, at, stop, slots[s, 1], cells, slots[s, 3], inside, start, hop)
+                at = first(data, at, stop, slots[s, 1], cells, slots[s, 3], inside, start, hop)
             elif part == LATEST:
-                at = _latest(data, at, stop, slots[s, 1], slots[s, 2], cells, slots[s, 3], inside, start, hop)
+                at = latest(data, at, stop, slots[s, 1], slots[s, 2], cells, slots[s, 3], inside, start, hop)
             else:
                 count, place = number(data, at, stop)
                 at = members(data, place, stop, slots[s, 1], count)
@@ -120,7 +132,7 @@ def scan(
 
 
 @bare
-def _extreme(data: Bytes, at: int, stop: int, part: int, kind: int, cells: Ints, cell: int) -> int:
+def extreme(data: Bytes, at: int, stop: int, part: int, kind: int, cells: Ints, cell: int) -> int:
     some = load_byte(data, at)
     if some == 0:
         return at + 1
@@ -137,9 +149,7 @@ def outside(event_time: int, start: int, hop: int) -> bool:
 
 
 @bare
-def _first(
-    data: Bytes, at: int, stop: int, kind: int, cells: Ints, base: int, inside: int, start: int, hop: int
-) -> int:
+def first(data: Bytes, at: int, stop: int, kind: int, cells: Ints, base: int, inside: int, start: int, hop: int) -> int:
     count, at = number(data, at, stop)
     if count == 0 or count > 1 or at > stop:
         return at if count == 0 else stop + 1
@@ -148,13 +158,13 @@ def _first(
         return stop + 1
     bits, length, at = value(data, at, stop, kind)
     cell = base + 3 * inside
-    if cells[cell + 2] == 0:
+    if inside > 0 and cells[cell + 2] == 0:
         cells[cell], cells[cell + 1], cells[cell + 2] = bits, length, 1
     return at
 
 
 @bare
-def _latest(
+def latest(
     data: Bytes, at: int, stop: int, kind: int, n: int, cells: Ints, base: int, inside: int, start: int, hop: int
 ) -> int:
     count, at = number(data, at, stop)
