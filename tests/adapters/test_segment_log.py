@@ -118,6 +118,30 @@ def test_calls_that_come_while_the_disk_is_busy_share_a_sync(tmp_path: Path) -> 
     assert len(syncs) == 2
 
 
+def test_crowded_calls_gather_before_a_sync_and_close_does_not_wait_for_more(tmp_path: Path) -> None:
+    busy, go, syncs = threading.Event(), threading.Event(), []
+
+    def slow(handle: int) -> None:
+        syncs.append(handle)
+        busy.set()
+        go.wait(60)
+
+    log = SegmentLog(tmp_path, fdatasync=slow, gather_us=3_600 * SECOND)
+    told: list[BaseException | None] = []
+    log.append([b"alone"], told.append)
+    assert busy.wait(60), "a call that comes alone does not wait"
+    log.append([b"a"], lambda problem: None)
+    log.append([b"b"], lambda problem: busy.clear())
+    go.set()
+    while busy.is_set():
+        threading.Event().wait(0.01)
+    for i in range(50):
+        log.append([b"%d" % i], told.append)
+    log.close()
+    assert len(syncs) == 3
+    assert _all(tmp_path) == [b"alone", b"a", b"b", *(b"%d" % i for i in range(50))]
+
+
 # ---- a disk that refuses -------------------------------------------------------------------------
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["open_log", "read_log"]
 
+_GATHER_US = 50_000
+"""Where nobody waits for the disk, twenty syncs a second are enough."""
+
 
 def open_log(
     settings: Settings, *, mode: Literal["sync", "async"] = "sync", clock: Clock | None = None
@@ -27,8 +30,10 @@ def open_log(
     """
     from gapless.adapters.segments import BufferedLog, SegmentLog
 
-    log = SegmentLog(_folder(settings), clock=clock)
-    return log if mode == "sync" else BufferedLog(log)
+    folder = _folder(settings)
+    if mode == "sync":
+        return SegmentLog(folder, clock=clock)
+    return BufferedLog(SegmentLog(folder, clock=clock, gather_us=_GATHER_US))
 
 
 def read_log(settings: Settings) -> SegmentReader:

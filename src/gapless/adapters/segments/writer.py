@@ -57,6 +57,8 @@ class SegmentLog:
 
     Parameters:
         folder — made with the first entry.
+        gather_us — how long a sync waits for more calls, where the one before it had several. More is less work for
+            disk and processor, and a later `done` under load; a call that comes alone never waits.
         fault — called at each of WRITE_POINTS; a test raises or kills the process there.
         fdatasync, fsync — what makes a file descriptor durable: its data, or a folder's names.
 
@@ -64,7 +66,8 @@ class SegmentLog:
         brought back to what was acknowledged, and the log goes on as soon as the disk does: it tries by itself.
         Safe to call from several threads; `done` is called from the log's own thread and must not raise.
 
-    Cost: one write and one fdatasync for all calls that came meanwhile; nothing while idle.
+    Cost: one write and one fdatasync, about 0.1 ms of processor time, for all calls that came meanwhile; nothing while
+        idle.
 
     Examples:
         >>> import tempfile
@@ -83,17 +86,18 @@ class SegmentLog:
         folder: str | Path,
         *,
         rotation: Rotation = Rotation(),
+        gather_us: int = 1_000,
         clock: Clock | None = None,
         fault: Callable[[str, str], None] = _no_fault,
         fdatasync: Callable[[int], None] = os.fdatasync,
         fsync: Callable[[int], None] = os.fsync,
     ) -> None:
         self._folder = LogFolder(Path(folder).absolute(), fsync)
-        self._rotation, self._clock = rotation, clock or SystemClock()
+        self._rotation, self._gather_s, self._clock = rotation, gather_us / 1e6, clock or SystemClock()
         self._fault, self._fdatasync = fault, fdatasync
         self._waiting: list[Call] = []
         self._changed = threading.Condition()
-        self._closing = self._stopped = False
+        self._closing = self._stopped = self._crowded = False
         self._segment: OpenSegment | None = None
         self._problem: StorageError | None = None
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
@@ -109,7 +113,8 @@ class SegmentLog:
         with self._changed:
             if not (self._closing or self._stopped):
                 self._waiting.append((entries, done))
-                self._changed.notify()
+                if len(self._waiting) == 1:
+                    self._changed.notify()
                 return
         done(StorageError("the prediction log is closed", where=str(self._folder.path)))
 
@@ -136,10 +141,13 @@ class SegmentLog:
         with self._changed:
             if not self._waiting and not self._closing:
                 self._changed.wait(self._patience_s())
+            if self._waiting and self._crowded and not self._closing:
+                self._changed.wait(self._gather_s)  # only close wakes it
             if not self._waiting:
                 return None if self._closing else []
             count = _fitting(self._waiting, self._rotation.max_bytes)
             calls, self._waiting = self._waiting[:count], self._waiting[count:]
+            self._crowded = count > 1
             return calls
 
     def _patience_s(self) -> float | None:
