@@ -196,6 +196,19 @@ def test_without_the_store_the_defaults_of_the_author_are_used(world, count):
     assert decode_entry(answered.log_entries[0]).groups == []
 
 
+@pytest.mark.parametrize("count", [1, FEW + 1])
+def test_a_default_for_another_type_of_feature_is_not_used(world, count):
+    """The rules are those of the product today; the version may be of a time when the feature was a text."""
+    _, store = world
+    model = predictor(store, Trust(defaults={"stats__text": 1.5, "stats__seen": "never", "gone__n": 0}))
+    store.error = Transient("no answer")
+    try:
+        features = model.features(requests([(("x", 1), AS_OF)] * count), AS_OF)
+    finally:
+        store.error = None
+    assert {(row["stats__text"], row["stats__seen"]) for row in features.rows} == {(None, None)}
+
+
 def test_without_the_store_a_model_may_refuse(world):
     _, store = world
     model = predictor(store, Trust(on_store_down="refuse"))

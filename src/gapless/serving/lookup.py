@@ -13,6 +13,7 @@ from gapless.arrow import ARROW_TYPES
 from gapless.errors import CorruptData, RemoteError, StorageError, Transient
 from gapless.online import GroupState, Looked, OnlineReader
 from gapless.product import FeatureSet, Trust
+from gapless.schema import Type
 from gapless.serving.answers import Row, Value
 from gapless.serving.entries import GroupSeen
 
@@ -78,7 +79,7 @@ class Lookup:
     def __init__(self, features: FeatureSet, reader: OnlineReader, policy: Trust) -> None:
         self._features, self._reader, self._policy = features, reader, policy
         looked_up = {f.column: f.type for view in features.views for f in view.features}
-        self._defaults = {column: policy.defaults.get(column) for column in looked_up}
+        self._defaults = {column: _default(policy, column, kind) for column, kind in looked_up.items()}
         self._types = {column: ARROW_TYPES[kind] for column, kind in looked_up.items()}
         self._groups: tuple[tuple[GroupState, ...], tuple[GroupSeen, ...]] = (), ()
 
@@ -184,6 +185,15 @@ class Away:
         return {}
 
     damaged = asked_in_past
+
+
+_PYTHON = {Type.FLOAT: float, Type.BOOL: bool, Type.STRING: str, Type.TIMESTAMP: int}
+
+
+def _default(policy: Trust, column: str, kind: Type) -> Value:
+    """The author's; null where an older version has another feature of that name, which the rules know nothing of."""
+    value = policy.defaults.get(column)
+    return value if type(value) is _PYTHON[kind.in_expressions] else None
 
 
 def _group(state: GroupState) -> GroupSeen:
