@@ -192,7 +192,7 @@ _PYTHON = {Type.FLOAT: float, Type.BOOL: bool, Type.STRING: str, Type.TIMESTAMP:
 
 def _default(policy: Trust, column: str, kind: Type) -> Value:
     """The author's; null where an older version has another feature of that name, which the rules know nothing of."""
-    value = policy.defaults.get(column)
+    value: Value = policy.defaults.get(column)
     return value if type(value) is _PYTHON[kind.in_expressions] else None
 
 
