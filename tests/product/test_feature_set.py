@@ -4,7 +4,7 @@ import copy
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gapless.errors import CorruptData
@@ -55,6 +55,7 @@ PLACES = [path for path in places(DOCUMENT) if path]
 JUNK = st.sampled_from([None, -1, 0, 7, 2.5, "", "zzz", "float", True, [], {}, [[1]], {"a": 1}, "__import__"])
 
 
+@example(("sources", "asks", "columns", 1, 0), "zzz", False)
 @given(st.sampled_from(PLACES), JUNK, st.booleans())
 def test_a_document_that_means_something_else_is_refused(path, junk, drop):
     """Or it is read as what it says: never another error, never another meaning under the same hash."""

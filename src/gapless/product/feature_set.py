@@ -121,13 +121,14 @@ class FeatureSet:
         try:
             made, promised = _read(document), document["features_hash"]  # type: ignore[index]
             same_words = document["opset"] == OPSET_VERSION  # type: ignore[index]
+            meaning = made.features_hash
         except CorruptData:
             raise
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AuthorError) as error:
             what = error.what if isinstance(error, GaplessError) else f"{type(error).__name__}: {error}"
             raise _corrupt(what, "a document that FeatureSet.to_document wrote") from error
-        if same_words and made.features_hash != promised:  # the hash names the operation set too
-            raise _corrupt(f"features hash {made.features_hash[:16]}", f"{str(promised)[:16]}, as the document says")
+        if same_words and meaning != promised:  # the hash names the operation set too
+            raise _corrupt(f"features hash {meaning[:16]}", f"{str(promised)[:16]}, as the document says")
         return made
 
 
