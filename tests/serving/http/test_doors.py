@@ -125,3 +125,11 @@ def test_without_tokens_only_this_machine_is_answered_and_no_page_of_another_sit
     app = application(door=LocalDoor())
     assert ask(app, *PREDICT, headers).status == status
     assert ask(app, "GET", "/v1/models", b"", headers).status == status
+
+
+@pytest.mark.parametrize(
+    ("announced", "closes"), [({"content-length": "99"}, False), ({"content-length": "9999999999"}, True)]
+)
+def test_nobody_s_body_is_not_read(tokens, announced, closes):
+    got = ask(guarded(tokens), "POST", PREDICT[1], b"x", announced)
+    assert (got.status, got.headers.get("connection") == "close") == (401, closes)

@@ -66,16 +66,16 @@ class Endpoint:
                 self.service.door.enter(exchange, operation.role)
             return await operation.handler(self.service, exchange), False
         except Problem as problem:
-            return self._explained(problem)
+            return self._explained(exchange, problem)
         except GaplessError as error:
             found = problem_of(error)
             if found.status >= 500:
                 _LOG.error("%s %s: %s", exchange.method, self.route, error)
-            return self._explained(found)
+            return self._explained(exchange, found)
 
-    def _explained(self, problem: Problem) -> tuple[Reply, bool]:
+    def _explained(self, exchange: Exchange, problem: Problem) -> tuple[Reply, bool]:
         self.service.meters.add("gapless_problems", (self.route, problem.code))
-        return self.explain(problem), problem.close
+        return self.explain(problem), problem.close or exchange.leaves_much
 
     def _operation(self, method: str) -> Operation:
         found = self.operations.get("GET" if method == "HEAD" else method)

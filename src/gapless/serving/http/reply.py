@@ -56,7 +56,7 @@ def problem_reply(problem: Problem) -> Reply:
 class Exchange:
     """One request as a handler sees it: path parameters, headers, and the body on demand."""
 
-    __slots__ = ("_headers", "_receive", "method", "params", "path", "scope")
+    __slots__ = ("_headers", "_receive", "_taken", "method", "params", "path", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope, self._receive = scope, receive
@@ -64,6 +64,7 @@ class Exchange:
         self.path: str = scope["path"]
         self.params: Mapping[str, str] = scope.get("path_params", {})
         self._headers: dict[bytes, bytes] | None = None
+        self._taken = False
 
     def header(self, name: str) -> str | None:
         """A header by its name in lower case; the last, where it is there twice."""
@@ -72,12 +73,20 @@ class Exchange:
         found = self._headers.get(name.encode("latin-1"))
         return None if found is None else found.decode("latin-1")
 
+    @property
+    def leaves_much(self) -> bool:
+        """Whether a body was announced that is not worth reading only to keep the connection: 100 kB, or no end."""
+        length = self.header("content-length")
+        endless = length is None and self.header("transfer-encoding") is not None
+        return not self._taken and (endless or len(length or "") > 5)
+
     async def body(self, limit: int, seconds: float) -> bytes:
         """The whole body.
 
         Raises: Problem 413 as soon as more than `limit` bytes came or are announced, 408 where it takes longer than
             `seconds`, 415 for a compressed one; Disconnected.
         """
+        self._taken = True
         if self.header("content-encoding") not in (None, "identity"):
             raise Problem(415, "compressed", "a compressed body is not read", allowed="no Content-Encoding", close=True)
         announced = self.header("content-length")
