@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import data
 import numpy as np
+import over_http
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
@@ -29,7 +30,7 @@ from rich.table import Table
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 import gapless as gl
-from gapless.clock import parse_instant
+from gapless.clock import format_instant, parse_instant
 
 HERE = Path(__file__).resolve().parent
 MODEL, YARDSTICK = "late_arrival", "own_columns"
@@ -52,6 +53,7 @@ def main(folder: Path = HERE) -> None:
     ingest(workspace, steps)
     version = train(workspace, steps)
     table = predict(workspace, version, steps)
+    serve(workspace, version, steps)
     results(out, compare(workspace, table, steps))
     out.print(f"\n{time.perf_counter() - started:.0f} s in all. Where to look next, in {folder}:")
     where_next(out, version)
@@ -66,13 +68,13 @@ class Steps:
 
     @contextmanager
     def __call__(self, what: str, total: int | None = None) -> Iterator[Step]:
-        columns = (TextColumn("{task.description:<26}"), BarColumn(bar_width=30), TimeElapsedColumn())
+        columns = (TextColumn("{task.description:<24}"), BarColumn(bar_width=30), TimeElapsedColumn())
         start = time.perf_counter()
         with Progress(*columns, console=self._bar, transient=True, disable=not self._bar.is_terminal) as bar:
             task = bar.add_task(what, total=total)
             step = Step(lambda done: bar.update(task, completed=done))
             yield step
-        self._out.print(f"{what:<26} {step.told:<44} {time.perf_counter() - start:5.1f} s", markup=False)
+        self._out.print(f"{what:<24} {step.told:<46} {time.perf_counter() - start:5.1f} s", markup=False)
 
 
 class Step:
@@ -117,6 +119,29 @@ def predict(workspace: gl.Workspace, version: str, steps: Steps) -> pa.Table:
         report = workspace.predict(MODEL, out, from_us=ASK_FROM, version=version, progress=step.progress)
         step.told = f"{report.rows:,} requests, {report.rows_repeated:,} there already"
     return pa.table(DeltaTable(out).to_pyarrow_table())
+
+
+def serve(workspace: gl.Workspace, version: str, steps: Steps) -> None:
+    """The version answers over HTTP, and every answer is that of batch prediction."""
+    with steps("fill the online store") as step:
+        report = workspace.materialize(model=MODEL, as_of_us=over_http.MOMENTS[0], rebuild=True, progress=step.progress)
+        step.told = f"{sum(group.events for group in report.groups):,} events into {len(report.groups)} groups of keys"
+    with steps(f"promote {MODEL}") as step:
+        step.told = promote(workspace, version)
+    with over_http.served(workspace.settings.folder) as client:
+        for at_us in over_http.MOMENTS:
+            with steps(f"serve {format_instant(at_us)[:16]}") as step:
+                workspace.materialize(model=MODEL, as_of_us=at_us)
+                asked, trusted = over_http.compared(workspace, client, MODEL, version, at_us)
+                step.told = f"{asked} answers, each equal to batch; {trusted} trusted"
+
+
+def promote(workspace: gl.Workspace, version: str) -> str:
+    """What was done so that this version is live."""
+    live = workspace.metadata.deployments.current().get(MODEL)
+    if live is not None and live.live == version:
+        return f"version {version} is live"
+    return f"version {version}, decision {workspace.promote(MODEL, version, why='demo').decision.id}"
 
 
 def compare(workspace: gl.Workspace, predictions: pa.Table, steps: Steps) -> Iterator[tuple[str, str, Any, Any]]:
@@ -176,6 +201,8 @@ def where_next(out: Console, version: str) -> None:
     for command, tale in (
         ("gapless status", "what the sources hold"),
         (f"gapless models show {MODEL} {version}", "how it was made, and how good it is"),
+        ("gapless serve", "answers over HTTP; see /docs there"),
+        (f"gapless deployments {MODEL}", "what is live, since when and why"),
         ("product.py", "every feature, in one text"),
         ("data.py", "when each thing could be known"),
     ):
