@@ -32,7 +32,7 @@ Rows = list[dict[str, Any]]
 
 
 def run(options: Options) -> Findings:
-    events, keys = options.rows(EVENTS), options.rows(KEYS)
+    events, keys = max(options.rows(EVENTS), 4_000), options.rows(KEYS)  # fewer are too few to train on
     folder = _data(events, keys)
     found = Findings(figures={"events": events, "keys": keys})
     rows: dict[str, Rows] = {}

@@ -17,7 +17,7 @@ from bench.report import Findings, rounded
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize("name", ["startup", "latest_value", "training_set", "batch_predict"])
+@pytest.mark.parametrize("name", ["startup", "latest_value", "training_set", "batch_predict", "swap"])
 def test_a_benchmark_prints_one_document(name):
     small = ["--json", "--scale", "0.0004", "--repeat", "1", "--only", "gapless"]
     done = subprocess.run([sys.executable, "-m", "bench", name, *small], cwd=ROOT, capture_output=True, text=True)

@@ -64,7 +64,7 @@ def _ingest(workspace: gl.Workspace, draw: np.random.Generator, events: int) -> 
     orders = _rows(draw, events, "order_id", "ordered_at", END_US - DAYS * DAY, END_US)
     orders |= {"pieces": pa.array(draw.integers(1, 9, events))}
     workspace.ingest("orders", pa.table(orders))
-    asked = _requests(draw, min(TRAINED_ON, events), END_US - 20 * DAY, END_US)
+    asked = _requests(draw, max(min(TRAINED_ON, events), 1_000), END_US - 20 * DAY, END_US)
     workspace.ingest("checkouts", asked)
     refunds = np.where(draw.random(len(asked)) < asked["amount"].to_numpy() / 150, 1.0, 0.0)
     later = pa.array(asked["asked_at"].cast(pa.int64()).to_numpy() + 600 * SECOND, pa.timestamp("us", "UTC"))

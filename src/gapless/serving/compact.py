@@ -67,6 +67,7 @@ class CompactReport:
         return any(one.damaged for one in self.kept)
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
         return asdict(self)
 
 
