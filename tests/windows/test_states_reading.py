@@ -90,6 +90,11 @@ def test_many_rows_are_read_in_blocks() -> None:
     ]
 
 
+def test_there_is_a_state_for_each_row_and_plan() -> None:
+    with pytest.raises(BugError, match="per row and plan"):
+        READER.read([None, None], np.array([5]))
+
+
 # ---- damage --------------------------------------------------------------------------------------
 
 GOOD = tiles_of(PLAN, [Row(0, 5, 1, (1.5, True, 7, "aé")), Row(0, 6, 0, (-2.5, False, -7, "b"))], 0)

@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from gapless.errors import CorruptData
+from gapless.errors import BugError, CorruptData
 from gapless.windows.batch import Bools, Floats, Ints
 from gapless.windows.states.plan import Kind, StatePlan
 from gapless.windows.states.reading import read_states
@@ -20,6 +20,7 @@ __all__ = ["StateRead", "StateReader", "intact"]
 
 _INTACT = 0x2144DF1C  # the CRC-32 of anything that ends with its own CRC-32
 _PADDING = bytes(PADDING)
+_FEW = 64  # rows that are read at once whatever their size
 _BLOCK = 1 << 26  # bytes of states that are copied together at a time
 
 
@@ -83,39 +84,39 @@ class StateReader:
 
         Raises: CorruptData for a damaged state where `damaged` is not given; `seen` is its place.
         """
+        width = len(self.plans)
+        if len(states) != len(at) * width:
+            raise BugError("a state per row and plan", seen=len(states), allowed=str(len(at) * width))
         shape = len(at), len(self.results)
-        numbers, valid = np.empty(shape), np.empty(shape, np.bool_)
-        texts: dict[int, list[str | None]] = {column: [] for column in self._texts}
+        read = StateRead(np.empty(shape), np.empty(shape, np.bool_), {column: [] for column in self._texts})
+        at = np.ascontiguousarray(at, np.int64)
         places: list[int] = []
-        for rows in _blocks(states, len(self.plans), len(at)):
-            mine = states[rows.start * len(self.plans) : rows.stop * len(self.plans)]
-            found = self._read(mine, at[rows], numbers[rows], valid[rows], texts)
-            places += [rows.start * len(self.plans) + place for place in found]
+        if len(at) <= _FEW:
+            places = self._fill(states, at, read)
+        else:
+            for rows in _blocks(states, width, len(at)):
+                part = StateRead(read.numbers[rows], read.valid[rows], read.texts)
+                found = self._fill(states[rows.start * width : rows.stop * width], at[rows], part)
+                places += [rows.start * width + place for place in found]
         if places and damaged is None:
             raise CorruptData("not the state of a key", seen=places[0], next_step="materialize its view again")
         if damaged is not None:
             damaged += places
-        return StateRead(numbers, valid, texts)
+        return read
 
-    def _read(
-        self,
-        states: Sequence[bytes | None],
-        at: Ints,
-        numbers: Floats,
-        valid: Bools,
-        texts: Mapping[int, list[str | None]],
-    ) -> list[int]:
-        """Fill the rows; gives the places of damaged states."""
+    def _fill(self, states: Sequence[bytes | None], at: Ints, read: StateRead) -> list[int]:
+        """Fill the rows, append to the texts; gives the places of damaged states."""
         known = [state or b"" for state in states]
-        sizes = np.array([len(state) if not state or crc32(state) == _INTACT else -1 for state in known], np.int64)
-        if len(sizes) and sizes.min() < 0:
-            known = [state if size >= 0 else b"" for state, size in zip(known, sizes.tolist(), strict=True)]
+        lengths = [len(state) if not state or crc32(state) == _INTACT else -1 for state in known]
+        if -1 in lengths:
+            known = [state if length >= 0 else b"" for state, length in zip(known, lengths, strict=True)]
+        sizes = np.array(lengths, np.int64)
         data = np.frombuffer(b"".join([*known, _PADDING]), np.uint8)
-        lengths = np.empty(numbers.shape, np.int64)
-        bits = numbers.view(np.int64)
-        damaged = read_states(data, sizes, at, *self._tables, bits, valid, lengths)
-        for column, values in texts.items():
-            values += _texts(data, bits[:, column].tolist(), lengths[:, column].tolist(), valid[:, column].tolist())
+        text_lengths = np.empty(read.valid.shape, np.int64)
+        damaged = read_states(data, sizes, at, *self._tables, read.ints, read.valid, text_lengths)
+        for column, values in read.texts.items():
+            parts = read.ints[:, column], text_lengths[:, column], read.valid[:, column]
+            values += _texts(data, *(part.tolist() for part in parts))
         return np.flatnonzero(sizes < 0).tolist() if damaged else []
 
 
@@ -125,10 +126,7 @@ def _texts(data: NDArray[np.uint8], starts: list[int], lengths: list[int], valid
 
 
 def _blocks(states: Sequence[bytes | None], width: int, rows: int) -> Iterator[slice]:
-    """Rows whose states are copied together: all of them where they are few."""
-    if rows <= 64:
-        yield slice(0, rows)
-        return
+    """Rows whose states are copied together."""
     start = total = 0
     for row in range(rows):
         total += sum(len(state) for state in states[row * width : (row + 1) * width] if state)
