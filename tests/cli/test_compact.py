@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
 import gapless as gl
 from gapless.bundle import feature_set, read_bundle
 from gapless.cli import main
+from gapless.clock import parse_instant
 from gapless.errors import SettingsError
 from gapless.serving.entries import Entry, encode_entry
 from gapless.workspace.logs import open_log, read_log
 from gapless.workspace.versions import fetch_bundle
 from tests.cli.shop import answer, copy, ingest_all, make_shop
+
+_ASKED = "2024-02-10T00:00:00Z"
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +122,71 @@ def test_a_log_that_is_not_in_files_is_refused(tmp_path):
     (tmp_path / "gapless.toml").write_text('[stores]\nlog = "kafka://broker:9092"\n')
     with pytest.raises(SettingsError, match=r"file:FOLDER[\s\S]*gapless.toml"):
         open_log(gl.Workspace.open(tmp_path).settings)
+
+
+# ---- a real server, killed -----------------------------------------------------------------------
+
+
+@contextmanager
+def _serving(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """(its port, the server), which is killed with its workers at the end, in the middle of whatever it does."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    command = [sys.executable, "-m", "gapless", "serve", "--workspace", str(folder), "--port", str(port)]
+    with (folder / "server.txt").open("wb") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
+    try:
+        while not _is_ready(port):
+            assert process.poll() is None, (folder / "server.txt").read_text()
+            time.sleep(0.05)
+        yield port, process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _ask(port: int, name: str, heard: dict[str, dict[str, object]]) -> None:
+    """Asks until nobody answers; `heard` are the answers by request id."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        for i in range(100_000):
+            row = {"checkout_id": f"{name}-{i}", "customer_id": f"c{i % 30}", "amount": float(i), "asked_at": _ASKED}
+            try:
+                answer = client.post("/v1/models/will_return/predict", json={"requests": [row]})
+            except httpx.TransportError:
+                return
+            assert answer.status_code == 200, answer.text
+            (prediction,) = answer.json()["predictions"]
+            heard[str(row["checkout_id"])] = prediction
+
+
+def test_every_answer_that_was_heard_lands_once_though_the_server_is_killed(trained, tmp_path, capsys):
+    folder = copy(trained, tmp_path / "shop")
+    answer(capsys, "materialize", "--as-of", _ASKED, "--workspace", str(folder))
+    answer(capsys, "promote", "will_return", "1", "--why", "a test", "--workspace", str(folder))
+    heard: dict[str, dict[str, object]] = {}
+    for life in range(2):
+        with _serving(folder) as (port, _):
+            threads = [threading.Thread(target=_ask, args=(port, f"{life}{n}", heard)) for n in range(4)]
+            for thread in threads:
+                thread.start()
+            while len(heard) < 150 * (life + 1):
+                time.sleep(0.01)
+        for thread in threads:
+            thread.join()
+    report = answer(capsys, "compact", "--workspace", str(folder))
+    assert (report["kept"], report["segments"]) == ([], 2)
+    rows = {row["request_id"]: row for row in _rows(folder)}
+    assert len(rows) == report["entries"] >= len(heard) >= 300, "each once, and what was heard is among them"
+    for request, prediction in heard.items():
+        row = rows[request]
+        assert np.float32(prediction["probability"]) == np.float32(row["probability"])
+        assert (prediction["trust"], prediction["reasons"]) == (row["trust"], json.loads(row["reasons"]))
+        assert [group["as_of_us"] for group in json.loads(row["groups"])] == [parse_instant(_ASKED)]
