@@ -57,7 +57,9 @@ class OnlineStore(Protocol):
     """
 
     @property
-    def capabilities(self) -> OnlineCapabilities: ...
+    def capabilities(self) -> OnlineCapabilities:
+        """What this store promises beyond the rest; the same for its whole life."""
+        ...
 
     def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values in the order of the keys, None where there is none.

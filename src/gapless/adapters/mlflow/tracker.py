@@ -129,6 +129,7 @@ class MlflowTracker:
         return Path(self._call(client.download_artifacts, version.run_id, path, str(into)))
 
     def alias(self, version: VersionRecord, name: str) -> None:
+        """One version of the model has the alias: see `Tracker.alias`."""
         found = self.version(version.model, version.version)
         self._call(self._connected.set_registered_model_alias, found.model, name, found.version)
 
