@@ -14,7 +14,7 @@ from gapless.clock import DAY, HOUR
 from gapless.errors import BugError, CorruptData
 from gapless.windows import Spec, Window
 from gapless.windows.codec import Value, Writer, seal
-from gapless.windows.states import StatePlan, StateRead, StateReader
+from gapless.windows.states import StatePlan, StateRead, StateReader, merge
 from gapless.windows.tiles import Arrival, Tiles
 from tests.windows.worlds import KINDS, PLAN, PLANS, ROWS, WINDOWS, Row, flat, tiles_of
 
@@ -199,6 +199,27 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+@pytest.mark.parametrize("function", ["first", "last", "n_unique"])
+@pytest.mark.parametrize("count", [2, 2**40, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 2**70])
+def test_a_part_that_says_it_holds_more_than_it_does(function: str, count: int) -> None:
+    plan = StatePlan((Spec(function, 0, Window(None, 0)),), ("float",))
+    good = bytearray(plan.tiles.empty().add([Arrival((5, 5, 0), (1.5,))]).to_bytes()[1:-4])
+    place = len(bytes(body_of(plan, 1))) + 1 + len(_signed(-(2**63)))
+    assert good[place] == 1
+    damaged: list[int] = []
+    state = seal(bytes(good[:place]) + _count(count) + bytes(good[place + 1 :]))
+    StateReader([plan]).read([state], np.array([9]), damaged=damaged)
+    assert damaged == [0]
+    with pytest.raises(CorruptData):
+        merge(plan, [(state, b"")])
+
+
+def _signed(number: int) -> bytes:
+    out = Writer()
+    out.signed(number)
+    return bytes(out)
 
 
 def test_threads_read_at_once() -> None:

@@ -151,7 +151,7 @@ def outside(event_time: int, start: int, hop: int) -> bool:
 @bare
 def first(data: Bytes, at: int, stop: int, kind: int, cells: Ints, base: int, inside: int, start: int, hop: int) -> int:
     count, at = number(data, at, stop)
-    if count == 0 or count > 1 or at > stop:
+    if count != 1 or at > stop:
         return at if count == 0 else stop + 1
     event_time, _, _, at = order(data, at, stop)
     if at > stop or outside(event_time, start, hop):
