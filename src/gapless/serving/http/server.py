@@ -78,21 +78,12 @@ def run(listening: Listening) -> None:
     """
     config = _config(listening)
     if listening.workers == 1:
-        _run_here(config, listening.socket)
+        _DrainingServer(config).run([listening.socket])
         return
     supervisor = _Supervisor(config, [listening.socket])
     supervisor.run()
     if supervisor.failed:
         raise SettingsError("a worker could not start", next_step="its messages above say why")
-
-
-def _run_here(config: Config, listener: socket.socket) -> None:
-    # uvicorn raises the signal that ended it once more when all is closed: by then there is nothing left to end.
-    previous = signal.signal(signal.SIGTERM, lambda number, frame: None)
-    try:
-        _DrainingServer(config).run([listener])
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _config(listening: Listening) -> Config:
@@ -116,7 +107,7 @@ def _config(listening: Listening) -> Config:
 
 
 class _DrainingServer(Server):
-    """Turns SIGTERM into a drain; a second one, or SIGINT, ends it at once, requests under way still answered.
+    """Turns SIGTERM into a drain; a second one to the same process, or SIGINT, skips it: requests under way are answered.
 
     Parameters:
         parent — the process whose end is this one's too; None: it stands by itself.
@@ -128,18 +119,21 @@ class _DrainingServer(Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         application = self._application()
-        if sig == signal.SIGTERM and application is not None and not application.service.drain.begun:
-            application.service.drain.begin(application.service.ticks())
-        else:
+        if sig != signal.SIGTERM:
             super().handle_exit(sig, frame)
+        elif application is None or application.service.drain.begun:
+            self.should_exit = True  # uvicorn's own way would raise the signal once more at the end, for who waits
+        else:
+            application.service.drain.begin(application.service.ticks())
 
     async def on_tick(self, counter: int) -> bool:
         application = self._application()
-        if application is not None and not self.should_exit:
+        if application is not None:
             drain, now_s = application.service.drain, application.service.ticks()
             if self._parent not in (None, os.getppid()):  # a supervisor that was killed: nobody would ever stop this
                 drain.begin(now_s)
-            self.should_exit = drain.over(now_s, connections=len(self.server_state.connections))
+            if drain.over(now_s, connections=len(self.server_state.connections)):
+                self.should_exit = True
         return await super().on_tick(counter)
 
     def _application(self) -> Application | None:
@@ -183,7 +177,7 @@ class _Supervisor(Multiprocess):
                 continue
             process.kill()
             process.join()
-            if self._was_ready:
+            if self._was_ready or (process.exitcode or 0) <= 0:  # below 0: it did not fail, it was killed
                 self.processes[index] = self._started()
             else:
                 self.failed = True
