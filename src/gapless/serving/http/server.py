@@ -107,7 +107,7 @@ def _config(listening: Listening) -> Config:
 
 
 class _DrainingServer(Server):
-    """Turns SIGTERM into a drain; a second one to the same process, or SIGINT, skips it: requests under way are answered.
+    """Turns SIGTERM into a drain, which a second one to the same process, or SIGINT, cuts short.
 
     Parameters:
         parent — the process whose end is this one's too; None: it stands by itself.
