@@ -17,6 +17,7 @@ import numba
 __all__ = [
     "BITS",
     "BOOLS",
+    "FILES",
     "FLAG",
     "FLOATS",
     "INT",
@@ -41,7 +42,7 @@ OUT_FLOATS = types.float64[:, ::1]
 OUT_FLAGS = types.boolean[:, ::1]
 INT, REAL, FLAG = types.int64, types.float64, types.boolean
 
-_FILES = ("counting", "distinct", "extremes", "groups", "jit", "limbs", "picks", "small", "sorting", "wide")
+FILES = ("counting", "distinct", "extremes", "groups", "jit", "limbs", "picks", "small", "sorting", "wide")
 
 
 def digest(names: Iterable[str]) -> str:
@@ -49,7 +50,7 @@ def digest(names: Iterable[str]) -> str:
     return sha256(b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in names)).hexdigest()[:8]
 
 
-_DIGEST = digest(_FILES)
+_DIGEST = digest(FILES)
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 _njit: Any = numba.njit
 

@@ -14,6 +14,7 @@ __all__ = [
     "BOOL",
     "BYTES",
     "COUNT",
+    "FILES",
     "FINISHES",
     "FIRST",
     "FLOAT",
@@ -36,7 +37,7 @@ __all__ = [
     "compiled",
 ]
 
-_FILES = (
+FILES = (
     "building",
     "decoding",
     "combining",
@@ -49,7 +50,7 @@ _FILES = (
     "finishing",
     "words",
 )
-_VERSION = jit.digest(["jit", "limbs", *(f"states/{name}" for name in _FILES)])
+_VERSION = jit.digest(["jit", "limbs", "sorting", *(f"states/{name}" for name in FILES)])
 
 BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 GRID = types.Array(types.int64, 2, "C", readonly=True)  # a table of a plan

@@ -133,6 +133,7 @@ def scan(
 
 @bare
 def extreme(data: Bytes, at: int, stop: int, part: int, kind: int, cells: Ints, cell: int) -> int:
+    """Past a smallest or largest number, whose rank goes into a cell where it is better."""
     some = load_byte(data, at)
     if some == 0:
         return at + 1
@@ -150,6 +151,7 @@ def outside(event_time: int, start: int, hop: int) -> bool:
 
 @bare
 def first(data: Bytes, at: int, stop: int, kind: int, cells: Ints, base: int, inside: int, start: int, hop: int) -> int:
+    """Past the first event of a tile, which goes into cells where its segment has none yet; not of segment 0."""
     count, at = number(data, at, stop)
     if count != 1 or at > stop:
         return at if count == 0 else stop + 1
@@ -167,6 +169,7 @@ def first(data: Bytes, at: int, stop: int, kind: int, cells: Ints, base: int, in
 def latest(
     data: Bytes, at: int, stop: int, kind: int, n: int, cells: Ints, base: int, inside: int, start: int, hop: int
 ) -> int:
+    """Past the latest events of a tile, which push out those of the tiles before; segment 0 pushes nothing."""
     count, at = number(data, at, stop)
     if count < 0 or count > n or at > stop:
         return stop + 1
