@@ -56,6 +56,19 @@ def test_a_text_may_be_long_and_states_many() -> None:
     assert states[300] == plan.tiles.empty().to_bytes()
 
 
+def test_inputs_of_text_may_hold_no_text_at_all() -> None:
+    """A column that is empty throughout a chunk, before and after one that is not."""
+    plan = StatePlan(tuple(Spec("last", place, Window(None, 0)) for place in range(3)), ("text",) * 3)
+    nothing, some = StateInput(ints(-1), np.array([False]), []), StateInput(ints(1), np.array([True]), ["é", "abc"])
+    for inputs, values in (
+        ((nothing, nothing, nothing), (None, None, None)),
+        ((nothing, some, nothing), (None, "abc", None)),
+        ((some, nothing, some), ("abc", None, "abc")),
+    ):
+        (state,) = build(plan, StateEvents(ints(0), ints(7), ints(7), ints(0), inputs), 1)
+        assert state == plan.tiles.empty().add([Arrival((7, 7, 0), values)]).to_bytes()
+
+
 def test_many_events_of_one_key() -> None:
     rng = np.random.default_rng(7)
     values = np.round(rng.normal(0, 1e6, 3000), 2)

@@ -30,15 +30,15 @@ def log_of(plan: StatePlan, events: StateEvents) -> Log:
     sort = {slot[-1] for slot in plan.tables.slots.tolist() if slot[0] == MEMBERS}
     values = np.empty((len(plan.kinds), len(events)), np.int64)
     valid = np.empty(values.shape, np.bool_)
-    pieces, ends, texts = [], [np.zeros(1, np.int64)], 0
+    pieces, ends, texts, end = [], [np.zeros(1, np.int64)], 0, 0
     for place, each in enumerate(events.inputs):
         values[place], valid[place] = each.values.view(np.int64), each.valid
         if plan.kinds[place] == "text":
             codes, strings = _texts(each, place in sort)
             values[place] = codes + texts
             pieces.append(_utf8(strings))
-            ends.append(ends[-1][-1] + np.cumsum(_lengths(strings)))
-            texts += len(strings)
+            ends.append(end + np.cumsum(_lengths(strings)))
+            texts, end = texts + len(strings), end + len(pieces[-1])
     data = np.frombuffer(b"".join([*pieces, bytes(PADDING)]), np.uint8)
     return Log(
         _read_only(events.event_time),
