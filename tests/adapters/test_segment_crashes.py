@@ -17,10 +17,10 @@ _CALLS = 12
 _ROTATION = Rotation(max_bytes=120)
 
 
-def _write(root: Path, first: int, fault: Callable[[str, str], None], record: Path | None) -> None:
+def _write(root: Path, first: int, ahead: int, fault: Callable[[str, str], None], record: Path | None) -> None:
     """In a process of its own: one call after the other, each written down once it was acknowledged."""
     sync = {"fdatasync": RecordedSync(record), "fsync": RecordedSync(record)} if record else {}
-    log = SegmentLog(root / "disk" / "log", rotation=_ROTATION, fault=fault, **sync)
+    log = SegmentLog(root / "disk" / "log", rotation=_ROTATION, ahead_bytes=ahead, fault=fault, **sync)
     acknowledged = os.open(root / "acknowledged", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for i in range(first, first + _CALLS):
         told = threading.Event()
@@ -55,30 +55,32 @@ def _check(root: Path, before: list[bytes], first: int) -> list[bytes]:
     return found
 
 
-@pytest.mark.parametrize("passing", [1, 2, 4])
+@pytest.mark.parametrize("ahead", [0, 64])
+@pytest.mark.parametrize("passing", [1, 3])
 @pytest.mark.parametrize("point", WRITE_POINTS)
-def test_killed_at_every_point(point: str, passing: int, tmp_path: Path) -> None:
-    assert not run_forked(_write, tmp_path, 0, KillAt(point, passing=passing), None)
+def test_killed_at_every_point(point: str, passing: int, ahead: int, tmp_path: Path) -> None:
+    assert not run_forked(_write, tmp_path, 0, ahead, KillAt(point, passing=passing), None)
     found = _check(tmp_path, [], 0)
-    assert run_forked(_write, tmp_path, 100, KillAt("never"), None)
+    assert run_forked(_write, tmp_path, 100, ahead, KillAt("never"), None)
     assert len(_check(tmp_path, found, 100)) == len(found) + 3 * _CALLS
 
 
 def test_killed_again_and_again(tmp_path: Path) -> None:
     found: list[bytes] = []
     for attempt in range(12):
-        run_forked(_write, tmp_path, 100 * attempt, KillAtCall(1 + 7 * attempt), None)
+        run_forked(_write, tmp_path, 100 * attempt, 64, KillAtCall(1 + 7 * attempt), None)
         found = _check(tmp_path, found, 100 * attempt)
     assert len(found) > 3 * _CALLS
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("ahead", [0, 64])
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("point", WRITE_POINTS)
-def test_power_cut_at_every_point(point: str, seed: int, tmp_path: Path) -> None:
+def test_power_cut_at_every_point(point: str, seed: int, ahead: int, tmp_path: Path) -> None:
     record, disk = tmp_path / "record", tmp_path / "disk"
     disk.mkdir()
-    assert not run_forked(_write, tmp_path, 0, KillAt(point, passing=1 + seed), record)
+    assert not run_forked(_write, tmp_path, 0, ahead, KillAt(point, passing=1 + seed), record)
     cut_power(disk, record, seed=seed)
     found = _check(tmp_path, [], 0)
-    assert run_forked(_write, tmp_path, 100, KillAt("never"), None)
+    assert run_forked(_write, tmp_path, 100, ahead, KillAt("never"), None)
     assert len(_check(tmp_path, found, 100)) == len(found) + 3 * _CALLS

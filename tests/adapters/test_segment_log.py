@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def test_calls_that_come_while_the_disk_is_busy_share_a_sync(tmp_path: Path) -> 
         busy.set()
         go.wait(60)
 
-    log = SegmentLog(tmp_path, fdatasync=slow)
+    log = SegmentLog(tmp_path, fdatasync=slow, ahead_bytes=0)
     told: list[BaseException | None] = []
     log.append([b"first"], told.append)
     assert busy.wait(60)
@@ -126,7 +127,7 @@ def test_crowded_calls_gather_before_a_sync_and_close_does_not_wait_for_more(tmp
         busy.set()
         go.wait(60)
 
-    log = SegmentLog(tmp_path, fdatasync=slow, gather_us=3_600 * SECOND)
+    log = SegmentLog(tmp_path, fdatasync=slow, gather_us=3_600 * SECOND, ahead_bytes=0)
     told: list[BaseException | None] = []
     log.append([b"alone"], told.append)
     assert busy.wait(60), "a call that comes alone does not wait"
@@ -202,8 +203,11 @@ def small_files() -> Iterator[Callable[[int], None]]:
     signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_write_that_ends_in_the_middle_is_taken_back(tmp_path: Path, small_files: Callable[[int], None]) -> None:
-    log = SegmentLog(tmp_path)
+@pytest.mark.parametrize("ahead", [0, 400])
+def test_a_write_that_ends_in_the_middle_is_taken_back(
+    ahead: int, tmp_path: Path, small_files: Callable[[int], None]
+) -> None:
+    log = SegmentLog(tmp_path, ahead_bytes=ahead)
     assert _append(log, b"a" * 1000) is None
     small_files(1500)
     problem = _append(log, b"b" * 1000)
@@ -278,6 +282,23 @@ def test_damage_before_the_torn_end_of_a_killed_writers_segment_is_not_a_torn_en
     reader = SegmentReader(tmp_path)
     with pytest.raises(CorruptData):
         list(reader.read(reader.sealed()[0]))
+
+
+@given(st.data())
+def test_a_block_of_which_some_sectors_were_written_is_a_torn_end(data: st.DataObject) -> None:
+    """A disk writes the sectors of one sync in any order, into zeros that lie there already."""
+    before = MARK + encode([b"a" * 700], len(MARK))
+    before += encode([b"b" * 300], len(before))
+    last = encode([b"c" * 2_000], len(before))
+    whole = before + last + bytes(4_096)
+    sectors = [i for i in range(len(before), len(before + last)) if i % 512 == 0]
+    lost = data.draw(st.sets(st.sampled_from(sectors), min_size=1))
+    torn = bytearray(whole)
+    for sector in lost:
+        torn[sector : sector + 512] = bytes(512)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "000000000001-1.open").write_bytes(torn)
+        assert _all(Path(folder)) == [b"a" * 700, b"b" * 300]
 
 
 def test_an_entry_that_looks_like_a_block_is_none(tmp_path: Path) -> None:

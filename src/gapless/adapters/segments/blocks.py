@@ -3,6 +3,7 @@
     "GLPLOG" 0 1                                                   8 bytes
     block:  "GLB1"  entries u32  length u32  crc u32               16 bytes
             length of each entry u32 …  the entries …              `length` bytes
+    zeros, while it is being written
 
 A block is written after the one before it is on stable storage. So what a crash leaves torn is the last block alone,
 and a bad block with a whole one behind it is damage. The checksum covers the block's own place in the file: bytes of a

@@ -27,13 +27,19 @@ _NAME = re.compile(r"(\d{12})-\d+")
 
 @dataclass
 class OpenSegment:
-    """A file that this process writes to. `size`: its bytes on stable storage; `entries`: how many they hold."""
+    """A file that this process writes to.
+
+    Parameters:
+        size — its bytes on stable storage; entries — how many they hold.
+        length — of the file: zeros lie behind `size`.
+    """
 
     path: Path
     handle: int
     opened_us: int
     size: int = 0
     entries: int = 0
+    length: int = 0
 
 
 class LogFolder:
@@ -63,12 +69,18 @@ class LogFolder:
         """Nobody writes to it any more. All of it must be on stable storage; an empty one goes away."""
         try:
             if segment.entries:
+                self._cut(segment)
                 segment.path.rename(segment.path.with_suffix(".sealed"))
             else:
                 segment.path.unlink()
             self.sync()
         finally:
             os.close(segment.handle)
+
+    def _cut(self, segment: OpenSegment) -> None:
+        if segment.length > segment.size:
+            os.ftruncate(segment.handle, segment.size)
+            self._fsync(segment.handle)
 
     def names(self) -> list[str]:
         """Of every segment, held or not, oldest first."""

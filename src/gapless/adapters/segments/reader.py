@@ -54,11 +54,12 @@ class SegmentReader:
             if path is None:
                 return None
             data = _bytes_of(path)
-            count = sum(block.entries for block in blocks(data))
+            whole = list(blocks(data))
+            count = sum(block.entries for block in whole)
             if not count and not _is_damaged(data, path, 0):
                 path.unlink()  # under its lock: nothing was acknowledged in it
                 return None
-            return LogSegment(name, count, len(data))
+            return LogSegment(name, count, whole[-1].end if whole else len(data))
 
 
 def _bytes_of(path: Path) -> bytes:
