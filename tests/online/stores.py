@@ -46,7 +46,8 @@ class MemoryStore:
         written = 0
         for key, update in {**updates, **offsets}.items():
             self.fault("update", key.hex())
-            if key not in self.values or self.values[key].position < update.position:
+            there = self.values[key].position if key in self.values else 0
+            if there < update.position and update.after in (None, there):
                 self.values[key] = update
                 written += 1
         return Committed(written, len(updates) + len(offsets) - written)

@@ -46,7 +46,8 @@ class Memory:
         check_updates(updates, offsets)
 
     def is_newer(self, key: bytes, update: Update) -> bool:
-        return key not in self.values or self.values[key].position < update.position
+        there = self.values[key].position if key in self.values else 0
+        return there < update.position and update.after in (None, there)
 
     def keys(self, prefix: bytes) -> Iterator[bytes]:
         with self.lock:
@@ -85,6 +86,11 @@ class LastWins(Memory):
 class EqualWins(Memory):
     def is_newer(self, key, update):
         return key not in self.values or self.values[key].position <= update.position
+
+
+class TakesAnyNewer(Memory):
+    def is_newer(self, key, update):
+        return super().is_newer(key, Update(update.position, update.value))
 
 
 class RoundsPositions(Memory):
@@ -160,6 +166,7 @@ class NeverFails(Memory):
 FAULTS = [
     LastWins,
     EqualWins,
+    TakesAnyNewer,
     RoundsPositions,
     SortsKeys,
     LosesEmptyValues,

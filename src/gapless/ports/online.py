@@ -20,10 +20,13 @@ class Update:
         position — from 1 to MAX_POSITION; grows with every change of the key. The update is taken where the key has no
             value or one of a smaller position, else it is left out: an older write never wins, a repeat changes
             nothing.
+        after — it is taken only where the position there is exactly this one, 0 where there is none. None: any smaller
+        one. Whoever goes on from what was read finds out so that the store has lost it, or that others were there.
     """
 
     position: int
     value: bytes
+    after: int | None = None
 
 
 @dataclass(frozen=True)

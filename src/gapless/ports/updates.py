@@ -21,6 +21,9 @@ def check_updates(updates: Mapping[bytes, Update], offsets: Mapping[bytes, Updat
                 raise _refused("a key has a length that no online store takes", len(key), f"1 to {MAX_KEY_BYTES} bytes")
             if not 0 < update.position <= MAX_POSITION:
                 raise _refused("a position is out of range", update.position, f"1 to {MAX_POSITION}")
+            if update.after is not None and not 0 <= update.after < update.position:
+                allowed = f"0 to {update.position - 1}, one below its own"
+                raise _refused("an update cannot come after such a position", update.after, allowed)
             if len(update.value) > MAX_VALUE_BYTES:
                 seen = f"{len(update.value)} bytes for {key!r}"
                 raise _refused("a value is too large", seen, f"up to {MAX_VALUE_BYTES} bytes")

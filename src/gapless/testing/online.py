@@ -92,6 +92,23 @@ def a_repeat_changes_nothing(factory: Factory) -> None:
         assert (nothing.written, nothing.older) == (0, 0)
 
 
+def an_update_may_say_what_it_comes_after(factory: Factory) -> None:
+    with opened(factory, "after") as store:
+        for position, after, taken in ((4, 3, 0), (4, 0, 1), (9, 0, 0), (9, 5, 0), (9, 4, 1), (9, 4, 0), (12, None, 1)):
+            for updates, offsets in ((b"a", b"b"), (b"o", b"p")):
+                change = {updates: Update(position, b"%d" % position, after)}
+                done = store.commit(change, {offsets: Update(position, b"%d" % position, after)})
+                assert (done.written, done.older) == (2 * taken, 2 - 2 * taken), (position, after)
+        assert store.read([b"a", b"b", b"o", b"p"]) == [b"12"] * 4
+        store.remove(b"a")
+        assert store.commit({b"a": Update(14, b"14", 12), b"b": Update(14, b"14", 12)}, {}).written == 1
+        last = MAX_POSITION
+        assert store.commit({b"a": Update(last - 1, b"", 0)}, {b"b": Update(last, b"", last - 1)}).written == 1
+        assert store.commit({b"a": Update(last, b"end", last - 1)}, {}).written == 1
+        for after in (-1, 20, 21):
+            _refuses(lambda after=after: store.commit({b"o": Update(20, b"", after)}, {}))  # type: ignore[misc]
+
+
 def positions_are_exact_to_the_last(factory: Factory) -> None:
     with opened(factory, "positions") as store:
         for position in (1, 2**32 - 1, 2**32, 2**32 + 1, MAX_POSITION - 1, MAX_POSITION):
@@ -211,6 +228,7 @@ ONLINE_STORE_CHECKS: tuple[Callable[[Factory], None], ...] = (
     every_byte_of_keys_and_values_is_kept,
     an_older_write_never_wins,
     a_repeat_changes_nothing,
+    an_update_may_say_what_it_comes_after,
     positions_are_exact_to_the_last,
     what_was_committed_is_there_for_the_next,
     two_stores_of_one_name_are_one,

@@ -141,20 +141,20 @@ class LmdbStore:
         for key in sorted(group):
             update = group[key]
             header = _HEADER.pack(_LAYOUT, update.position)
-            if self._is_newer(txn, key, header):
+            if self._is_next(txn, key, header, update.after):
                 txn.put(key, header + update.value)
                 written += 1
             self._point(point, key)
         return written
 
-    def _is_newer(self, txn: lmdb.Transaction[memoryview], key: bytes, header: bytes) -> bool:
+    def _is_next(self, txn: lmdb.Transaction[memoryview], key: bytes, header: bytes, after: int | None) -> bool:
         found = txn.get(key)
         if found is None:
-            return True
+            return not after
         old = bytes(found[: _HEADER.size])
         if old[:1] != _MARK or len(old) < _HEADER.size:
             raise unknown_layout(key, old, self._folder)
-        return old < header
+        return old < header if after is None else old == _HEADER.pack(_LAYOUT, after)
 
     def _page(self, start: bytes, prefix: bytes) -> list[bytes]:
         try:

@@ -16,7 +16,17 @@ from redis.exceptions import AskError, MovedError, NoPermissionError, NoScriptEr
 from gapless.adapters.redis.exchange import Command, exchange
 from gapless.adapters.redis.failures import evicting, failed, unknown_layout
 from gapless.adapters.redis.routing import router
-from gapless.adapters.redis.script import EVAL, EVALSHA, HEADER_BYTES, OFFSET, STATE, is_offset, is_ours, pack
+from gapless.adapters.redis.script import (
+    EVAL,
+    EVALSHA,
+    HEADER_BYTES,
+    OFFSET,
+    STATE,
+    is_offset,
+    is_ours,
+    pack,
+    pack_position,
+)
 from gapless.adapters.redis.urls import parse_target
 from gapless.ports.online import Committed, OnlineCapabilities, Update
 from gapless.ports.updates import check_prefix, check_updates
@@ -166,7 +176,8 @@ class RedisStore:
         size = 0
         for key, update in group.items():
             name = self._target.prefix + key
-            batch.append(Command(name, (*EVALSHA, name, pack(mark, update.position, update.value))))
+            after = () if update.after is None else (pack_position(update.after),)
+            batch.append(Command(name, (*EVALSHA, name, pack(mark, update.position, update.value), *after)))
             size += len(update.value)
             if len(batch) >= self._batch_updates or size >= _BATCH_BYTES:
                 yield batch
