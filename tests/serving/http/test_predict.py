@@ -131,12 +131,13 @@ def test_a_body_over_the_limit_is_refused_while_it_arrives(headers):
     assert (got.status, got.error["code"], got.headers["connection"]) == (413, "too_large", "close")
 
 
-def test_a_body_that_does_not_arrive_is_given_up():
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_body_that_does_not_arrive_is_given_up(begun):
     app = application(limits=Limits(seconds=0.05))
     sent = []
 
     async def receive():
-        if not sent:
+        if begun and not sent:
             sent.append(1)
             return {"type": "http.request", "body": b"{", "more_body": True}
         await asyncio.sleep(60)
@@ -239,6 +240,20 @@ def test_a_log_that_hangs_is_given_up_by_who_waits_and_by_who_comes_later():
     first, ready, alive, second = asyncio.run(both())
     assert (first.status, first.error["code"]) == (504, "log_slow")
     assert (ready.status, alive.status, second.status) == (503, 200, 200)
+
+
+def test_who_comes_while_a_log_hangs_waits_no_longer_than_anybody():
+    log = HungLog()
+    app = application(log=log, limits=Limits(seconds=0.05))
+
+    async def one_after_another():
+        statuses = [(await asked(app, "POST", PATH, {"requests": [ROW]})).status for _ in range(3)]
+        ready = [(await asked(app, "GET", "/readyz")).status]
+        log.waiting.pop()(None)  # it comes back; what was given up is not heaped up behind it
+        await asyncio.sleep(0.01)
+        return statuses, log.waiting, [*ready, (await asked(app, "GET", "/readyz")).status]
+
+    assert asyncio.run(asyncio.wait_for(one_after_another(), 10)) == ([504, 504, 504], [], [503, 200])
 
 
 def test_a_store_that_is_away_is_503_and_comes_back():

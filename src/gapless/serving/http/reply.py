@@ -92,29 +92,29 @@ class Exchange:
         announced = self.header("content-length")
         if announced is not None and announced.isdecimal() and int(announced) > limit:
             raise _too_large(limit)
+        try:
+            async with asyncio.timeout(seconds):  # from the first byte on, which may be the one that never comes
+                return await self._whole(limit)
+        except TimeoutError:
+            raise Problem(
+                408, "slow_body", "the body did not arrive in time", allowed=f"{seconds:g} s", close=True
+            ) from None
+
+    async def _whole(self, limit: int) -> bytes:
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body", False):  # nearly always
             whole: bytes = message.get("body", b"")
             _check(whole, limit)
             return whole
-        return await self._rest(message, limit, seconds)
-
-    async def _rest(self, message: Any, limit: int, seconds: float) -> bytes:
         parts = bytearray()
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    if message["type"] != "http.request":
-                        raise Disconnected
-                    parts += message.get("body", b"")
-                    _check(parts, limit)
-                    if not message.get("more_body", False):
-                        return bytes(parts)
-                    message = await self._receive()
-        except TimeoutError:
-            raise Problem(
-                408, "slow_body", "the body did not arrive in time", allowed=f"{seconds:g} s", close=True
-            ) from None
+        while True:
+            if message["type"] != "http.request":
+                raise Disconnected
+            parts += message.get("body", b"")
+            _check(parts, limit)
+            if not message.get("more_body", False):
+                return bytes(parts)
+            message = await self._receive()
 
 
 def _check(body: bytes | bytearray, limit: int) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from gapless.serving.http.problems import Problem
 __all__ = ["Acknowledging", "LogState", "Threads"]
 
 T = TypeVar("T")
+_SILENT = "the prediction log does not answer"
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,8 @@ class Acknowledging:
         state: Callable[[], LogState] = LogState,
     ) -> None:
         self._log, self._ticks, self._seconds, self.state = log, ticks, seconds, state
-        self._entries: list[bytes] = []
-        self._waiting: list[asyncio.Future[None]] = []
-        self._busy = False
+        self._next: _Call | None = None
+        self._busy = self._hangs = False
         self._failed: tuple[float, str] | None = None
 
     async def written(self, entries: Sequence[bytes]) -> None:
@@ -71,8 +71,12 @@ class Acknowledging:
         """
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        self._entries.extend(entries)
-        self._waiting.append(future)
+        call = self._next
+        if call is None:
+            call = self._next = _Call()
+            call.late = loop.call_later(self._seconds, self._give_up, call)
+        call.entries.extend(entries)
+        call.waiting.append(future)
         if not self._busy:
             self._busy = True
             loop.call_soon(self._append, loop)  # after the other requests that are here already
@@ -83,15 +87,17 @@ class Acknowledging:
         fault = self.state().fault
         if fault is not None:
             return fault
+        if self._hangs:
+            return _SILENT
         if self._failed is None or self._ticks() - self._failed[0] > self.RECOVERS_S:
             return None
         return self._failed[1]
 
     def _append(self, loop: asyncio.AbstractEventLoop) -> None:
-        entries, waiting = self._entries, self._waiting
-        self._entries, self._waiting = [], []
-        late = loop.call_later(self._seconds, self._give_up, waiting)
-        self._log.append(entries, partial(self._done, loop, threading.get_ident(), _Call(waiting, late)))
+        call, self._next = self._next, None
+        self._busy = call is not None  # else it was given up before its turn came
+        if call is not None:
+            self._log.append(call.entries, partial(self._done, loop, threading.get_ident(), call))
 
     def _done(self, loop: asyncio.AbstractEventLoop, thread: int, call: _Call, error: BaseException | None) -> None:
         """Called by the log, from its own thread or inside `append`."""
@@ -101,31 +107,38 @@ class Acknowledging:
             loop.call_soon_threadsafe(self._settle, loop, call, error)
 
     def _settle(self, loop: asyncio.AbstractEventLoop, call: _Call, error: BaseException | None) -> None:
-        call.late.cancel()
         self._failed = None if error is None else (self._ticks(), str(error).partition("\n")[0])
-        self._busy = bool(self._waiting)
+        self._busy, self._hangs = self._next is not None, False
         if self._busy:
             loop.call_soon(self._append, loop)
-        _settle(call.waiting, error)
+        call.settle(error)
 
-    def _give_up(self, waiting: Sequence[asyncio.Future[None]]) -> None:
-        """The log hangs: nobody waits any longer, and those that come later find out in the same time."""
-        self._failed = (self._ticks(), "the prediction log does not answer")
-        _settle([*waiting, *self._waiting], TimeoutError())
+    def _give_up(self, call: _Call) -> None:
+        """The log hangs: who waits for this call waits no longer. One that it was not given yet it never gets, so that
+        nothing heaps up behind it."""
+        self._failed = (self._ticks(), _SILENT)
+        if call is self._next:
+            self._next = None
+        else:
+            self._hangs = True
+        call.settle(TimeoutError())
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Call:
-    """What the log was given in one call: who waits for it, and what happens when it takes too long."""
+    """What the log is given in one call: who waits for it, and what happens when it takes too long."""
 
-    waiting: Sequence[asyncio.Future[None]]
-    late: asyncio.TimerHandle
+    entries: list[bytes] = field(default_factory=list)
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    late: asyncio.TimerHandle | None = None
 
-
-def _settle(waiting: Sequence[asyncio.Future[None]], error: BaseException | None) -> None:
-    for future in waiting:
-        if not future.done():  # else its request was given up
-            future.set_result(None) if error is None else future.set_exception(error)
+    def settle(self, error: BaseException | None) -> None:
+        """Whoever waits is told, once."""
+        if self.late is not None:
+            self.late.cancel()
+        for future in self.waiting:
+            if not future.done():  # else its request was given up
+                future.set_result(None) if error is None else future.set_exception(error)
 
 
 class Threads:
