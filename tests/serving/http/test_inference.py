@@ -21,6 +21,7 @@ from tests.serving.http.processes import basket
 
 PATH = "/v2/models/basket/infer"
 IDS = {"name": "basket_id", "datatype": "BYTES", "shape": [2], "data": ["a", "b"]}
+ROWS = ("gapless_rows", ("basket", "7"))
 AMOUNTS = {"name": "amount", "datatype": "FP64", "shape": [2], "data": [10.0, None]}
 
 
@@ -84,10 +85,14 @@ def test_outputs_are_chosen_by_name_and_form():
         ([IDS, AMOUNTS, AMOUNTS], "twice"),
         ([IDS, {"name": "items", "datatype": "INT64", "shape": [2], "data": [1, 2**60]}], "row 1"),
         ([IDS, {"name": "asked_at", "datatype": "INT64", "shape": [2], "data": [1, LAST_US + 1]}], "row 1"),
-        ([IDS | {"data": ["a", "\ud800"]}, AMOUNTS | {"data": [math.nan, 1]}], "row 1"),
+        ([IDS | {"data": ["a", "\ud800"]}, AMOUNTS | {"data": [math.nan, 1]}], "surrogate"),
         ([IDS, {"name": "gift", "datatype": "BOOL", "shape": [2], "data": [1, 0]}], "gift"),
         ([], "shape"),
         ([{"name": "x"}], "datatype"),
+        ([IDS | {"name": "\ud800"}, AMOUNTS | {"data": [math.nan, 1]}], "surrogate"),
+        ([IDS | {"datatype": "\ud800"}, AMOUNTS | {"data": [math.nan, 1]}], "surrogate"),
+        ([IDS | {"shape": [10**4200, 2]}, AMOUNTS | {"data": [math.nan, 1]}], "shape"),
+        ([IDS, AMOUNTS | {"data": None, "raw": "AAAAAAAAAAAAAAAAAAAAAA=="}], "amount"),
     ],
 )
 def test_what_does_not_fit_is_400_with_one_text_that_names_it(inputs, named):
@@ -96,7 +101,31 @@ def test_what_does_not_fit_is_400_with_one_text_that_names_it(inputs, named):
     assert named in got.json["error"]
 
 
-@pytest.mark.parametrize("header", ["x", "-1", "999999", "²", ""])
+@pytest.mark.parametrize("document", [{"id": "\ud800"}, {"outputs": [{"name": "\ud800"}]}])
+def test_half_of_a_surrogate_pair_is_400_wherever_it_stands(document):
+    got = ask(application(), "POST", PATH, {"inputs": [IDS, AMOUNTS | {"data": [math.nan, 1]}], **document})
+    assert (got.status, "surrogate" in got.json["error"]) == (400, True)
+
+
+def test_half_of_a_surrogate_pair_is_400_in_bytes_too():
+    body = b'{"id": "\xed\xa0\x80", "inputs": [{"name": "NaN", "datatype": "FP64", "shape": [1], "data": [1]}]}'
+    got = ask(application(), "POST", PATH, body)
+    assert (got.status, "UTF-8" in got.json["error"]) == (400, True)
+
+
+def test_a_number_with_more_digits_than_python_reads_is_told_in_words():
+    body = b'{"inputs": [{"name": "NaN", "datatype": "FP64", "shape": [1], "data": [1%s]}]}' % (b"0" * 5000)
+    got = ask(application(), "POST", PATH, body)
+    assert (got.status, got.json["error"]) == (400, "the JSON holds a number with too many digits")
+
+
+def test_an_output_is_given_once_so_that_a_small_request_has_no_endless_answer():
+    app = application()
+    got = ask(app, "POST", PATH, {"inputs": [IDS], "outputs": [{"name": "reasons"}] * 2})
+    assert (got.status, "twice" in got.json["error"], app.service.meters.snapshot.counts.get(ROWS)) == (400, True, None)
+
+
+@pytest.mark.parametrize("header", ["x", "-1", "999999", "²", "", "9" * 5000])
 def test_a_length_that_does_not_fit_is_400(header):
     body = json.dumps({"inputs": [IDS]}).encode()
     got = ask(application(), "POST", PATH, body, {"inference-header-content-length": header.encode().decode("latin-1")})
@@ -122,7 +151,7 @@ def test_an_output_that_there_is_not_is_refused_before_anything_is_answered():
     app = application()
     got = ask(app, "POST", PATH, {"inputs": [IDS], "outputs": [{"name": "score"}]})
     assert (got.status, "score" in got.json["error"]) == (400, True)
-    assert app.service.meters.snapshot.counts.get(("gapless_rows", ("basket", "7"))) is None
+    assert app.service.meters.snapshot.counts.get(ROWS) is None
 
 
 VALUES = {

@@ -128,12 +128,17 @@ def _answer(service: Service, answerer: Answerer, body: bytes, header: str | Non
 
 
 def _parsed(body: bytes, header: str | None) -> Inference:
-    length = len(body) if header is None else int(header) if header.isascii() and header.isdigit() else -1
+    length = len(body) if header is None else _length(header)
     if not 0 <= length <= len(body):
         raise Problem(400, "bad_header", "a length that does not fit the body", field=_LENGTH, seen=header)
     asked: Inference = decode_json(body[:length], Inference, with_nan=True)
     take_binary(asked.inputs, memoryview(body)[length:])
     return asked
+
+
+def _length(header: str) -> int:
+    """-1 for what is no length; more than 18 digits are none that a body has."""
+    return int(header) if header.isascii() and header.isdigit() and len(header) <= 18 else -1
 
 
 def _rows(tensors: Sequence[Tensor], signature: Signature, now_us: int, limit: int) -> list[Row]:
@@ -184,6 +189,8 @@ def _check_outputs(asked: Inference, outputs: Mapping[str, str]) -> None:
     for one in asked.outputs:
         if one.name not in outputs:
             raise Problem(400, "unknown_output", "there is no such output", field=one.name, allowed=", ".join(outputs))
+    if len({one.name for one in asked.outputs}) != len(asked.outputs):  # else a small request has an answer without end
+        raise Problem(400, "output_twice", "an output is asked for twice")
 
 
 def _column(named: Mapping[str, Tensor], name: str, kind: Type, count: int) -> Sequence[Value]:

@@ -169,7 +169,7 @@ def decode_json(text: bytes, kind: type[Any], *, with_nan: bool = False) -> Any:
     """
     try:
         if with_nan and (b"NaN" in text or b"Infinity" in text):
-            return msgspec.convert(json.loads(text), kind)
+            return msgspec.convert(_with_nan(text), kind)
         return msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError as error:
         found = _AT.match(str(error))
@@ -179,13 +179,24 @@ def decode_json(text: bytes, kind: type[Any], *, with_nan: bool = False) -> Any:
         raise malformed(error) from None
 
 
+def _with_nan(text: bytes) -> Any:
+    found = json.loads(text.decode())  # of bytes it would take halves of surrogate pairs too
+    if b"\\u" in text:
+        json.dumps(found, ensure_ascii=False).encode()  # raises for such a half; msgspec does by itself
+    return found
+
+
 def malformed(error: Exception) -> Problem:
     """The text is no JSON."""
     if isinstance(error, RecursionError):
         return Problem(400, "malformed", "the JSON is nested too deeply")
     if isinstance(error, UnicodeDecodeError):
         return Problem(400, "malformed", f"the JSON is not UTF-8: {error.reason}")
-    return Problem(400, "malformed", str(error))
+    if isinstance(error, UnicodeEncodeError):
+        return Problem(400, "malformed", "the JSON holds half of a surrogate pair, which is no Unicode text")
+    if isinstance(error, msgspec.DecodeError | json.JSONDecodeError):
+        return Problem(400, "malformed", str(error))
+    return Problem(400, "malformed", "the JSON holds a number with too many digits")
 
 
 def too_many(rows: int, limit: int) -> Problem:

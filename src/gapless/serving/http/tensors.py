@@ -62,6 +62,7 @@ def take_binary(tensors: Sequence[Tensor], rest: memoryview) -> None:
     """Gives each tensor its bytes out of what follows the JSON. Raises: Problem 400 where the sizes do not add up."""
     for tensor in tensors:
         size = tensor.parameters.get("binary_data_size")
+        tensor.raw = None  # never what a client wrote as a member of that name
         if size is None:
             continue
         if type(size) is not int or not 0 <= size <= len(rest):
@@ -141,8 +142,6 @@ def _checked(tensor: Tensor, kind: Type, row: int, value: Any) -> Value:
     if kind is Type.BOOL and isinstance(value, bool):
         return value
     if kind is Type.STRING and isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise _bad(tensor, "not Unicode text: half of a pair stands alone", ascii(value), "UTF-8", row)
         return value
     low, high = (FIRST_US, LAST_US) if kind is Type.TIMESTAMP else (-(2**53), 2**53)
     if kind in (Type.INT, Type.TIMESTAMP) and type(value) is int:
