@@ -192,3 +192,111 @@ def test_a_state_that_two_groups_share_is_filled_once():
     rows, _ = history(1)
     store = MemoryStore()
     assert len(materialize([*GROUPS, *GROUPS], TableHistory(rows), store, as_of_us=END)) == 1
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_rebuild_wins_over_positions_that_damage_has_hidden(lost):
+    """An offset record that was written often and records that cannot be read do not say how high they are."""
+    rows, _ = history(4)
+    store = filled(rows, START)
+    for day in range(1, 30):
+        fill(store, rows, END + day * DAY)  # the offset record goes on, most records do not
+    for key, update in store.values.items():
+        if key != LAYOUT.offset_key:
+            store.values[key] = Update(update.position + 70, b"noise")
+    store.values[LAYOUT.offset_key] = Update(store.values[LAYOUT.offset_key].position, b"noise")
+    if lost:
+        del store.values[LAYOUT.offset_key]
+    fill(store, rows, END + 30 * DAY, rebuild=True)
+    assert content(store) == content(filled(rows, END + 30 * DAY))
+    assert OnlineReader.of(MODEL.feature_set, store).heads().as_of_us == {"stats": END + 30 * DAY}
+
+
+class Recorded(MemoryStore):
+    """Remembers what it was sent, as a machine that stalls before it sends it."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values, self.sent = dict(values), []
+
+    def commit(self, updates, offsets):
+        self.sent.append((updates, offsets))
+        return super().commit(updates, offsets)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_rebuild_beside_one_that_is_under_way_counts_nothing_twice(seed):
+    """Another machine's commits arrive late, one by one between the reads and writes of a rebuild."""
+    draw = random.Random(seed)
+    rows, _ = history(seed, events=40)
+    store = filled(rows[:15], START + DAY, chunk_events=4)
+    other = Recorded(store.values)
+    fill(other, rows, END, chunk_events=3)
+    arriving = list(other.sent)
+
+    def meanwhile(*called):
+        while arriving and draw.random() < 0.3:
+            updates, offsets = arriving.pop(0)
+            MemoryStore.commit(plain, updates, offsets)
+            if plain.values[LAYOUT.offset_key] != offsets[LAYOUT.offset_key]:
+                arriving.clear()  # it has been told, and stops
+
+    class Between(MemoryStore):
+        def read(self, keys):
+            found = super().read(keys)
+            meanwhile()
+            return found
+
+    plain, store_between = MemoryStore(), Between(fault=meanwhile)
+    plain.values = store_between.values = dict(store.values)
+    with contextlib.suppress(Conflict):
+        fill(store_between, rows, END + DAY, chunk_events=5, rebuild=True)
+    fill(plain, rows, END + 2 * DAY)
+    assert content(plain, END + 2 * DAY) == content(filled(rows, END + 2 * DAY), END + 2 * DAY)
+
+
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_store_that_is_emptied_or_put_back_meanwhile_is_noticed(seed, back):
+    """As a server is that was flushed, or came up again without what it took last."""
+    rows, _ = history(seed, events=30)
+    expected, noticed = content(filled(rows, END), END), 0
+    for call in range(1, 80):
+        store = filled(rows[:10], START + DAY, chunk_events=3)
+        before, calls = dict(store.values) if back else {}, iter(range(1, 1000))
+
+        def lose(point, key, call=call, before=before, calls=calls, store=store):
+            if next(calls) == call:
+                store.values.clear()
+                store.values.update(before)
+
+        store.fault = lose
+        if not done(store, rows):
+            noticed += 1
+            fill(store, rows, END, rebuild=True)
+        assert content(store, END) == expected, call
+    assert noticed > 10
+
+
+def done(store, rows):
+    """Whether it was not told that the store has lost something."""
+    try:
+        fill(store, rows, END, chunk_events=4)
+    except CorruptData as error:
+        if "has lost state" not in error.what:
+            raise
+        return False
+    return True
+
+
+def test_an_offset_record_that_was_put_back_alone_is_noticed_and_rebuilt():
+    """As the nodes of a cluster may be, each to an instant of its own."""
+    rows, _ = history(8)
+    store = filled(rows[:20], START + DAY)
+    offset = store.values[LAYOUT.offset_key]
+    fill(store, rows, END, chunk_events=5)
+    store.values[LAYOUT.offset_key] = offset
+    with pytest.raises(CorruptData, match="--rebuild"):
+        fill(store, rows, END)
+    fill(store, rows, END, rebuild=True)
+    assert content(store) == content(filled(rows, END))

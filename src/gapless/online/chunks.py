@@ -85,9 +85,10 @@ def changed(
         read — the records that are there; those with a position up to `base` hold nothing.
         position — of the commit that these records are for.
 
-    Raises: CorruptData for a record that is damaged.
+    Raises: CorruptData for a record that is damaged, or of a commit that is not made yet.
     """
-    old = [_old(layout, key, data, as_of_us, base) for key, data in zip(new.keys, read(new.keys), strict=True)]
+    found = zip(new.keys, read(new.keys), strict=True)
+    old = [_old(layout, key, data, as_of_us, (base, position)) for key, data in found]
     newest = [max(a, b.newest_us) for a, b in zip(new.newest_us, old, strict=True)]
     tiles = _merged(layout, new, old, newest)
     records = (
@@ -99,12 +100,15 @@ def changed(
 _NOTHING = Record(0, BEGINNING, b"", b"")
 
 
-def _old(layout: Layout, key: bytes, data: bytes | None, as_of_us: int, base: int) -> Record:
+def _old(layout: Layout, key: bytes, data: bytes | None, as_of_us: int, counts: tuple[int, int]) -> Record:
+    """What is there, where its position counts: above the first of the two, and at most the second."""
     if data is None:
         return _NOTHING
     try:
         record = unpack(data)
-        return _NOTHING if record.position <= base else record.at(layout.plan.tiles, as_of_us)
+        if record.position > counts[1]:  # a store that was put back, and not all of it to one instant
+            raise CorruptData("its commit is later than that of the group", seen=record.position)
+        return _NOTHING if record.position <= counts[0] else record.at(layout.plan.tiles, as_of_us)
     except CorruptData as error:
         raise _damaged(layout, key, error) from error
 

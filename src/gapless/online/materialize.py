@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, Literal
 
 import msgspec
@@ -26,13 +27,15 @@ from gapless.online.chunks import arrived, changed
 from gapless.online.history import History
 from gapless.online.layout import Layout
 from gapless.online.offsets import Job, Offset, from_bytes, to_bytes
-from gapless.online.record import unpack
+from gapless.online.record import Record, pack, unpack
 from gapless.ports.online import OnlineStore, Update
+from gapless.windows.window import BEGINNING
 
 __all__ = ["CHUNK_EVENTS", "Materialized", "materialize"]
 
 CHUNK_EVENTS = 1 << 19
 _SCANNED_KEYS = 10_000
+_LEAP = 2**32  # commits that nobody ever makes
 _PHASES: tuple[Literal["old", "new"], ...] = ("old", "new")
 
 
@@ -107,6 +110,8 @@ class _Filling:
         self._layout, self._history, self._store, self._progress = layout, history, store, progress
         self._columns = sorted(layout.group.columns)
         self._events = self._records = self._chunks = 0
+        self._said: bytes | None = None  # the offset record that is there, and its position where it is known
+        self._after: int | None = None
 
     def run(self, as_of_us: int, chunk_events: int, rebuild: bool) -> Materialized:
         offset = self._begin(rebuild)
@@ -126,10 +131,13 @@ class _Filling:
         )  # fmt: skip
 
     def _begin(self, rebuild: bool) -> Offset:
-        data = self._store.read([self._layout.offset_key])[0]
+        self._said = data = self._store.read([self._layout.offset_key])[0]
         if data is not None and not rebuild:
-            return from_bytes(data)
+            offset = from_bytes(data)
+            self._after = offset.position
+            return offset
         position = self._newest_position(data)
+        self._bury_damaged(position)
         return Offset(position, position, 0, None)
 
     def _check_history(self, taken: Offset | Job, end: int) -> None:
@@ -145,26 +153,35 @@ class _Filling:
         )
 
     def _newest_position(self, data: bytes | None) -> int:
-        """Of all that was ever written here: what is written from now on has to win over it."""
+        """Above all that was ever written here: what is written from now on has to win over it.
+
+        That is a leap above what is read, since not all can be: what is damaged does not say its position, somebody
+        else may be about to write the next one, and a store that was put back can have records without their offset.
+        """
         try:
-            # a commit that was cut off may have written records one ahead of it
-            known = 0 if data is None else from_bytes(data).position + 1
+            self._after = 0 if data is None else from_bytes(data).position
         except CorruptData:
-            known = 0
-        return known or self._scanned_position()
+            self._after = None
+        newest = self._after or self._scanned_position()
+        return 0 if newest is None else newest + _LEAP
 
-    def _scanned_position(self) -> int:
+    def _scanned_position(self) -> int | None:
         """Without an offset record there are no records either, unless it was lost."""
-        newest, some = 0, []
-        for key in self._store.keys(self._layout.namespace):
-            some.append(key)
-            if len(some) == _SCANNED_KEYS:
-                newest, some = max(newest, *self._positions(some)), []
-        return max([newest, *self._positions(some)])
+        pages = [max((_position(data) or 0 for data in page.values()), default=0) for page in self._records_there()]
+        return max(pages, default=None)
 
-    def _positions(self, keys: Sequence[bytes]) -> list[int]:
-        found = self._store.read(keys)
-        return [_position(data) for key, data in zip(keys, found, strict=True) if key != self._layout.offset_key]
+    def _bury_damaged(self, position: int) -> None:
+        """Records that cannot be read do not say that they count no more: empty ones take their place."""
+        nothing = Update(position, pack(Record(position, BEGINNING, b"", b"")))
+        for page in self._records_there() if position else ():
+            self._store.commit({key: nothing for key, data in page.items() if _position(data) is None}, {})
+
+    def _records_there(self) -> Iterator[dict[bytes, bytes | None]]:
+        keys = self._store.keys(self._layout.namespace)
+        while some := list(islice(keys, _SCANNED_KEYS)):
+            found = dict(zip(some, self._store.read(some), strict=True))
+            found.pop(self._layout.offset_key, None)
+            yield found
 
     def _finish(self, offset: Offset) -> Offset:
         """The job of the offset record is done, from where it stands."""
@@ -196,7 +213,7 @@ class _Filling:
         following = _next(offset, job=job)
         new = arrived(self._layout, batch, job.as_of_us)
         records = changed(
-            self._layout, new, self._store.read,
+            self._layout, new, self._read_there,
             as_of_us=job.as_of_us, base=offset.base, position=following.position,
         )  # fmt: skip
         self._commit(records, following)
@@ -208,27 +225,52 @@ class _Filling:
         self._progress(self._events)
         return following
 
+    def _read_there(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Records that are those of the offset: it is still there after they were read."""
+        found = self._store.read(keys)
+        self._check_there()
+        return found
+
     def _commit(self, records: dict[bytes, bytes], offset: Offset) -> Offset:
         key, said = self._layout.offset_key, to_bytes(offset)
         updates = {name: Update(offset.position, data) for name, data in records.items()}
-        self._store.commit(updates, {key: Update(offset.position, said)})
-        found = self._store.read([key])[0]
-        if found != said:
+        self._store.commit(updates, {key: Update(offset.position, said, self._after)})
+        self._said = said
+        self._check_there()
+        self._after = offset.position
+        return offset
+
+    def _check_there(self) -> None:
+        """The offset record is the one that was read or written last.
+
+        Raises: Conflict where it is a later one; CorruptData where it is none or an earlier one, as in a store that was
+            emptied or put back meanwhile.
+        """
+        found = self._store.read([self._layout.offset_key])[0]
+        if found == self._said:
+            return
+        if found is not None and from_bytes(found).position > (self._after or 0):
             raise Conflict(
                 f"somebody else materializes {', '.join(self._layout.views)}",
                 seen="another offset record than the one just written",
                 allowed="one materialize at a time for a group",
                 next_step="wait for the other one, then run it again; nothing is lost",
             )
-        return offset
+        raise CorruptData(
+            f"the online store has lost state of {', '.join(self._layout.views)} that it had taken",
+            seen="no offset record" if found is None else f"its commit {from_bytes(found).position}",
+            allowed=f"commit {self._after}",
+            next_step=f"gapless materialize {self._layout.views[0]} --rebuild",
+        )
 
 
 def _next(offset: Offset, /, **changes: Any) -> Offset:
     return msgspec.structs.replace(offset, position=offset.position + 1, **changes)
 
 
-def _position(data: bytes | None) -> int:
+def _position(data: bytes | None) -> int | None:
+    """None for what is no record."""
     try:
         return 0 if data is None else unpack(data).position
     except CorruptData:
-        return 0
+        return None
