@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from gapless.errors import CorruptData, NotFound
 from gapless.features import Group, plan_groups
+from gapless.online.folds import Folds
 from gapless.online.layout import Layout, Value
 from gapless.online.looked import GroupState, Heads, Looked, Shape
 from gapless.online.offsets import Offset, from_bytes
-from gapless.online.record import HEAD_AND_CHECK, HEAD_BYTES, HEAD_SIZE, RECORD_VERSION, unpack
+from gapless.online.record import HEAD_AND_CHECK, HEAD_BYTES, HEAD_SIZE, RECORD_VERSION
 from gapless.ports.online import OnlineStore
 from gapless.product import FeatureSet, FeatureView
 from gapless.schema import Type
@@ -49,6 +50,7 @@ class OnlineReader:
         self._shape = _shape(self.layouts, types)
         self._key_of = tuple(layout.key_of for layout in self.layouts)
         self._offset_keys = [layout.offset_key for layout in self.layouts]
+        self._folds = Folds([layout.plan.tiles for layout in self.layouts])
         self._seen: tuple[list[bytes | None], Heads, list[int]] = [], _NO_HEADS, []
 
     @classmethod
@@ -78,7 +80,7 @@ class OnlineReader:
         keys = self._offset_keys + [key_of(row) for row in rows for key_of in self._key_of]
         found = self._store.read(keys) if len(rows) == 1 else _read_once(self._store, keys)
         heads, bases = self._heads(found[:count])
-        picked = _Picked(bases, self.layouts)
+        picked = _Picked(bases, self._folds)
         states = picked.states(at.tolist(), iter(found[count:]))
         hurt: list[int] = []
         read = self._states.read(states, at, damaged=hurt)
@@ -168,8 +170,8 @@ def _base(data: bytes | None) -> int:
 class _Picked:
     """The tiles out of records, and what is wrong with some of them."""
 
-    def __init__(self, bases: Sequence[int], layouts: Sequence[Layout]) -> None:
-        self._bases, self._layouts = bases, layouts
+    def __init__(self, bases: Sequence[int], folds: Folds) -> None:
+        self._bases, self._folds = bases, folds
         self.early: list[tuple[int, int]] = []
         self.damaged: list[int] = []
 
@@ -200,7 +202,7 @@ class _Picked:
     def _slowly(self, data: bytes, base: int, row: int, group: int, at_us: int) -> bytes | None:
         """Damaged, or with events that were known before they happened."""
         try:
-            record = unpack(data).at(self._layouts[group].plan.tiles, at_us)
+            record = self._folds.at(group, data, at_us)
         except CorruptData:
             self.damaged.append(row * len(self._bases) + group)
             return None
