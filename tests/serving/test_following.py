@@ -8,9 +8,10 @@ import pytest
 from gapless.adapters.sql import SqlMetadata
 from gapless.clock import SECOND
 from gapless.errors import CorruptData, StorageError, Transient
-from gapless.ports.metadata import Deployment, Proposal, Route
+from gapless.ports.metadata import Deployment, Incident, Proposal, Route
 from gapless.serving.following import Follower
 from gapless.serving.remembered import Remembered
+from gapless.serving.reports import Reports
 from tests.serving.toys import NOW, TestClock, Toy, ask
 
 
@@ -312,3 +313,25 @@ def test_a_note_that_cannot_be_read(tmp_path, text):
     (tmp_path / "live.json").write_text(text)
     with pytest.raises(CorruptData, match="what was live"):
         Remembered(tmp_path / "live.json").load()
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no number: 'a\0'"), CorruptData("a share", seen=float("nan")), ValueError("\ud800")]
+)
+def test_an_incident_that_no_database_holds_is_written_out_and_stops_no_other(world, error):
+    world.versions = {"1": error, "3": RuntimeError("plain")}
+    world.promote("1", model="a")
+    world.promote("3", model="b")
+    world.follower().look()
+    assert sorted(one.subject for one in world.metadata.incidents.list()) == ["a", "b"]
+
+
+def test_incidents_do_not_heap_up_while_nobody_takes_them(world):
+    reports = Reports(world.metadata, world.clock, most=3)
+    for i in range(50):
+        reports.put(Incident("answer_failed", "m", f"no number: {i}", {}))
+    reports.file()
+    reports.put(Incident("answer_failed", "m", "later", {}))
+    reports.file()
+    found = {one.what for one in world.metadata.incidents.list()}
+    assert found == {"no number: 0", "no number: 1", "no number: 2", "later"}
