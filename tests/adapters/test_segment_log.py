@@ -194,6 +194,31 @@ def test_an_idle_log_finds_out_by_itself_that_the_disk_is_well_again(tmp_path: P
     assert not list(tmp_path.glob("*.*")), "nothing is left of the attempts"
 
 
+def test_a_disk_that_is_ill_costs_no_open_files(tmp_path: Path) -> None:
+    ill = True
+
+    def fsync(handle: int) -> None:
+        if ill and os.path.isdir(f"/proc/self/fd/{handle}"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        os.fsync(handle)
+
+    log = SegmentLog(tmp_path, fsync=fsync)
+    for _ in range(5):
+        assert isinstance(_append(log, b"lost"), StorageError)
+    assert not [name for name in map(_target, os.listdir("/proc/self/fd")) if name.startswith(str(tmp_path))]
+    ill = False
+    assert _append(log, b"a") is None
+    log.close()
+    assert _all(tmp_path) == [b"a"]
+
+
+def _target(handle: str) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{handle}")
+    except FileNotFoundError:  # of the listing itself
+        return ""
+
+
 @pytest.fixture
 def small_files() -> Iterator[Callable[[int], None]]:
     """Limits how long a file may get: the disk that is full at a known byte."""

@@ -59,10 +59,14 @@ class LogFolder:
         while True:
             path = self.path / f"{self._next_number():012d}-{now_us}.open"
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            if os.fstat(handle).st_nlink:
-                self.sync()
-                return OpenSegment(path, handle, now_us)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if os.fstat(handle).st_nlink:
+                    self.sync()
+                    return OpenSegment(path, handle, now_us)
+            except OSError:  # or a disk that is ill costs one open file for every look at it
+                os.close(handle)
+                raise
             os.close(handle)  # a reader took it for one that a dead writer left
 
     def seal(self, segment: OpenSegment) -> None:
