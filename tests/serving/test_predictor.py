@@ -190,6 +190,7 @@ def test_without_the_store_the_defaults_of_the_author_are_used(world, count):
     for answer, row in zip(answered.rows, features.rows, strict=True):
         assert answer.trust == "unreliable"
         assert "store_unreachable" in [reason["code"] for reason in answer.reasons]
+    assert features.reasons == [[{"code": "store_unreachable"}]] * count
         assert (row["stats__total_1d"], row["derived__double"], row["derived__length"]) == (2.5, 5.0, 3.0)
         assert row["stats__largest_1d"] is None
     assert answered.ages == {"stats": None}
@@ -227,6 +228,10 @@ def test_asked_in_the_past_says_so(world, count):
     _, store = world
     answered = predictor(store).answer(requests([(("x", 1), START)] * count), AS_OF)
     assert {"code": "asked_in_past", "level": "degraded", "view": "stats"} in answered.rows[-1].reasons
+    features = predictor(store).features(requests([(("x", 1), START), (("x", 1), AS_OF)] * count), AS_OF)
+    assert {"code": "asked_in_past", "view": "stats"} in features.reasons[0]
+    assert features.reasons[1] == []
+    assert features.reasons[0::2] == [features.reasons[0]] * count
 
 
 @pytest.mark.parametrize("count", [1, 20])

@@ -63,7 +63,7 @@ class Toy:
         return Answered(self.signature.model, version, "d", answers, (), {}, {})
 
     def features(self, rows, now_us):
-        return Features({}, list(rows), [row["t"] for row in rows], {})
+        return Features({}, list(rows), [row["t"] for row in rows], {}, [[]] * len(rows))
 
 
 def ask(live, model="m"):

@@ -125,6 +125,9 @@ def test_views_alone(trained, started):
     assert {name.split("__")[0] for name in row} == {"shelf_price", "spending"}
     assert found.views["spending"].age_us == 5
     assert found.views["spending"].expected_us is not None
+    assert found.reasons == [[]]
+    past = live.view_features(["spending"], [{name: request[name] for name in keys}], [0], AS_OF)
+    assert past.reasons == [[{"code": "asked_in_past", "view": "spending"}]]
     with pytest.raises(NotFound, match="view"):
         live.view_features(["nothing"], [], [], AS_OF)
 

@@ -93,12 +93,18 @@ class Freshness(msgspec.Struct, frozen=True):
 
 
 class Features(msgspec.Struct, frozen=True):
-    """Features alone: `rows` in the order of the rows asked, each by column name; `at_us` is the instant of each."""
+    """Features alone: `rows` in the order of the rows asked, each by column name; `at_us` is the instant of each.
+
+    Parameters:
+        reasons — by row, why its values are not those of its instant: the codes of trust, with the view; empty where
+            they are.
+    """
 
     types: Mapping[str, Type]
     rows: Sequence[Row]
     at_us: Sequence[int]
     views: Mapping[str, Freshness]
+    reasons: Sequence[Sequence[Mapping[str, str]]]
 
 
 class Answerer(Protocol):

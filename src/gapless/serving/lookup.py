@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ from gapless.schema import Type
 from gapless.serving.answers import Row, Value
 from gapless.serving.entries import GroupSeen
 
-__all__ = ["AWAY", "Away", "Found", "Lookup", "Seen"]
+__all__ = ["AWAY", "Away", "Found", "Lookup", "Seen", "reasons_of"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -185,6 +185,16 @@ class Away:
         return {}
 
     damaged = asked_in_past
+
+
+def reasons_of(seen: Seen, rows: int, views: Container[str]) -> list[list[dict[str, str]]]:
+    """By row, why what was looked up for these views is not what was known at its instant; codes as in trust."""
+    found: list[list[dict[str, str]]] = [[{"code": "store_unreachable"}] * seen.store_down for _ in range(rows)]
+    for code, marks in (("asked_in_past", seen.asked_in_past()), ("state_damaged", seen.damaged())):
+        for view in marks:
+            for i in np.flatnonzero(marks[view]).tolist() if view in views else ():
+                found[i].append({"code": code, "view": view})
+    return found
 
 
 _PYTHON = {Type.FLOAT: float, Type.BOOL: bool, Type.STRING: str, Type.TIMESTAMP: int}

@@ -21,7 +21,7 @@ from gapless.product import FeatureSet, Trust
 from gapless.serving.answers import Answer, Answered, Features, Freshness, Row, Signature, Value
 from gapless.serving.batch import Version
 from gapless.serving.entries import Entry, encode_entry
-from gapless.serving.lookup import Lookup, Seen
+from gapless.serving.lookup import Lookup, Seen, reasons_of
 from gapless.serving.trust import Judge, Judged
 from gapless.serving.vectors import Vectors, request_columns
 
@@ -147,7 +147,7 @@ class Predictor:
         found = [{name: row[name] for name in names} for row in _by_row(columns, len(rows))]
         ages = self._ages(asked.seen, now_us)
         views = {view: Freshness(as_of.get(view), age, expected.get(view)) for view, age in ages.items()}
-        return Features(names, found, asked.at_us, views)
+        return Features(names, found, asked.at_us, views, reasons_of(asked.seen, len(rows), views))
 
     # --- stages ---
 

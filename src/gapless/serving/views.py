@@ -10,7 +10,7 @@ from gapless.ports.online import OnlineStore
 from gapless.product import FeatureSet
 from gapless.schema import Schema, Type
 from gapless.serving.answers import Features, Freshness, Row
-from gapless.serving.lookup import AWAY
+from gapless.serving.lookup import AWAY, Found, reasons_of
 
 __all__ = ["Views"]
 
@@ -61,7 +61,7 @@ class Views:
         expected |= self._freshness
         found = [looked.row(i) for i in range(len(rows))]
         views = {name: _freshness(looked.as_of_us.get(name), now_us, expected[name]) for name in names}
-        return Features(types, found, list(at_us), views)
+        return Features(types, found, list(at_us), views, reasons_of(Found(looked, ()), len(rows), views))
 
 
 def _freshness(as_of: int | None, now_us: int, expected_us: int) -> Freshness:

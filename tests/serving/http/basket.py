@@ -65,7 +65,8 @@ class Basket:
     def features(self, rows: Sequence[Row], now_us: int) -> Features:
         made = [{"shape__hours": float(row["asked_at"]) / HOUR, "shape__late": row["due_at"]} for row in rows]
         at = [row["asked_at"] for row in rows]
-        return Features(SIGNATURE.features, made, at, {"shape": Freshness(now_us - HOUR, HOUR, 2 * HOUR)})
+        views = {"shape": Freshness(now_us - HOUR, HOUR, 2 * HOUR)}
+        return Features(SIGNATURE.features, made, at, views, [[]] * len(rows))
 
 
 PYTHON = {Type.FLOAT: float, Type.INT: int, Type.BOOL: bool, Type.STRING: str, Type.TIMESTAMP: int}
@@ -106,7 +107,8 @@ class Baskets:
 
     def view_features(self, views, rows, at_us, now_us):
         made = [{"shape__hours": at / HOUR, "shape__late": None} for at in at_us]
-        return Features(SIGNATURE.features, made, at_us, {"shape": Freshness(None, None, None)})
+        reasons = [[{"code": "asked_in_past", "view": "shape"}] if at < 0 else [] for at in at_us]
+        return Features(SIGNATURE.features, made, at_us, {"shape": Freshness(None, None, None)}, reasons)
 
     def start(self):
         pass

@@ -16,7 +16,8 @@ def test_features_of_a_models_requests_come_with_the_freshness_of_each_view():
     assert got.status == 200
     values = {"shape__hours": 2.0, "shape__late": "1970-01-01T00:00:00.000005Z"}
     instant = "1970-01-01T02:00:00Z"
-    assert got.json["features"] == [{"request_id": id, "as_of": instant, "values": values} for id in ("a", "b")]
+    rest = {"as_of": instant, "values": values, "reasons": []}
+    assert got.json["features"] == [{"request_id": id, **rest} for id in ("a", "b")]
     assert got.json["views"]["shape"]["age_us"] == HOUR
 
 
@@ -26,6 +27,11 @@ def test_features_of_views_need_keys_alone(at):
     assert [row["keys"] for row in got.json["features"]] == [{"shop": "s"}, {"shop": None}]
     assert [row["values"]["shape__hours"] for row in got.json["features"]] == [3.0, 3.0]
     assert got.json["views"] == {"shape": {"as_of": None, "age_us": None, "expected_us": None}}
+
+
+def test_values_that_are_not_those_of_their_instant_say_why():
+    got = ask(application(), "POST", "/v1/features", {"views": ["shape"], "rows": [{"shop": "s"}], "at": -1})
+    assert got.json["features"][0]["reasons"] == [{"code": "asked_in_past", "view": "shape"}]
 
 
 @pytest.mark.parametrize(

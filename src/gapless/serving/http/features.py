@@ -71,8 +71,9 @@ def _rows(found: Features, ids: Sequence[dict[str, Any]]) -> list[dict[str, Any]
             **one,
             "as_of": format_instant(at),
             "values": {name: plain(row[name], kind) for name, kind in found.types.items()},
+            "reasons": reasons,
         }
-        for one, at, row in zip(ids, found.at_us, found.rows, strict=True)
+        for one, at, row, reasons in zip(ids, found.at_us, found.rows, found.reasons, strict=True)
     ]
 
 

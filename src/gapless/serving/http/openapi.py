@@ -124,7 +124,11 @@ def _views() -> Document:
     of_views = _object({"views": _some({"type": "string"}), "rows": _some(_ANY), "at": _INSTANT}, ["views", "rows"])
     freshness = {"as_of": _or_null({"type": "string"}), "age_us": _or_null({"type": "integer"})}
     views = {"type": "object", "additionalProperties": {"type": "object", "properties": freshness}}
-    answer = _object({"features": {"type": "array", "items": _ANY}, "views": views}, ["features", "views"])
+    row = _object(
+        {"as_of": {"type": "string"}, "values": _ANY, "reasons": {"type": "array", "items": _ANY}}, ["values"]
+    )
+    row["additionalProperties"] = True  # what was asked: request_id, or keys
+    answer = _object({"features": {"type": "array", "items": row}, "views": views}, ["features", "views"])
     summary = "Features alone, and how fresh each view is"
     return {
         "/v1/features": {
