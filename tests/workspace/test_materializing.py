@@ -9,7 +9,7 @@ import pytest
 
 from gapless.cli import main
 from gapless.clock import DAY, parse_instant
-from gapless.errors import Conflict, InputError, SettingsError, UnknownName
+from gapless.errors import Conflict, InputError, SettingsError, Transient, UnknownName
 from gapless.online import OnlineReader
 from gapless.workspace import Workspace
 from tests.cli.shop import START, answer, copy, ingest_all, make_shop
@@ -142,6 +142,73 @@ def test_a_live_version_is_kept_fresh_after_its_features_changed(shop):
     assert OnlineReader.of(live, changed.online).heads().as_of_us == {"spend": NOW}
     (alone,) = changed.materialize(model="will_return", version=trained.version, as_of_us=NOW + DAY).groups
     assert alone.as_of_us == NOW + DAY
+
+
+def changed_product(shop, days):
+    """The same workspace after somebody has edited a window."""
+    product = shop.settings.folder / "product.py"
+    before = 'windows=["1d", "7d"]'
+    product.write_text(product.read_text().replace(before, f'windows=["1d", "7d", "{days}d"]'))
+    return Workspace.open(shop.settings.folder)
+
+
+def deploy(shop, *versions):
+    from gapless.ports.metadata import Proposal, Route
+
+    routes = tuple(Route(version, "fallback" if i else "main") for i, version in enumerate(versions))
+    current = shop.metadata.deployments.current().get("will_return")
+    proposal = Proposal("will_return", "promote", routes, by="test", why="test")
+    shop.metadata.deployments.decide(proposal, expected=current.revision if current else 0, at_us=NOW)
+
+
+def test_state_that_nothing_needs_any_more_is_removed(shop, capsys):
+    (old,) = shop.materialize(as_of_us=NOW).groups
+    before = (shop.settings.folder / "product.py").read_text()
+    changed = changed_product(shop, 3)
+    report = changed.materialize(as_of_us=NOW, prune=True)
+    assert [(gone.namespace, gone.as_of_us) for gone in report.pruned] == [(old.namespace, NOW)]
+    assert not list(changed.online.keys(bytes.fromhex(old.namespace)))
+    assert list(changed.online.keys(bytes.fromhex(report.groups[0].namespace)))
+    folder = str(shop.settings.folder)
+    assert answer(capsys, "materialize", "--as-of", "2024-01-20", "--prune", "--workspace", folder)["pruned"] == []
+    (shop.settings.folder / "product.py").write_text(before)
+    assert main(["materialize", "--as-of", "2024-01-20", "--prune", "--workspace", folder]) == 0
+    assert f"removed {report.groups[0].namespace}: " in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_a_version_in_use_needs_is_never_removed(shop):
+    """Live, fallback, and what a rollback brings back; then, two promotions later, it is gone."""
+    versions = [shop.train("will_return").version]
+    (first,) = shop.materialize(as_of_us=NOW).groups
+    deploy(shop, versions[0])
+    changed = changed_product(shop, 3)
+    versions.append(changed.train("will_return").version)
+    for routes in ((versions[0],), (versions[1], versions[0]), (versions[1],)):
+        if routes != (versions[0],):
+            deploy(changed, *routes)
+        assert changed.materialize(as_of_us=NOW, prune=True).pruned == ()  # the last one: a rollback leads back to it
+    deploy(changed, versions[1])
+    assert [gone.namespace for gone in changed.materialize(as_of_us=NOW, prune=True).pruned] == [first.namespace]
+    asked = changed.materialize(model="will_return", version=versions[0], as_of_us=NOW, prune=True)
+    assert asked.groups[0].namespace == first.namespace
+    assert asked.pruned == ()  # what was asked for stays
+    assert len(changed.materialize(as_of_us=NOW, prune=True).pruned) == 1
+
+
+def test_nothing_is_removed_while_not_all_is_known_that_is_needed(shop):
+    trained = shop.train("will_return").version
+    (old,) = shop.materialize(as_of_us=NOW).groups
+    deploy(shop, trained)
+    changed = changed_product(shop, 3)
+    changed.materialize(as_of_us=NOW)
+    (kept,) = shop.home("bundles").glob("will_return-*")
+    (kept / "manifest.json").write_text("{}")
+    report = changed.materialize(as_of_us=NOW + DAY)
+    assert report.groups[0].as_of_us == NOW + DAY  # what is damaged stops nothing else
+    assert "left out what version" in report.notes[0]
+    with pytest.raises(Transient, match="nothing is removed"):
+        changed.materialize(as_of_us=NOW + DAY, prune=True)
+    assert list(changed.online.keys(bytes.fromhex(old.namespace)))
 
 
 def test_the_product_is_kept_fresh_while_nobody_knows_what_is_live(ingested, tmp_path, capsys):

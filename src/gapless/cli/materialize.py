@@ -20,6 +20,7 @@ __all__ = ["command"]
 @click.option("--version", metavar="V", help="Only what this version of the model was trained with.")
 @click.option("--as-of", "as_of_us", type=instant, metavar="T", help="Take in what was known by then. Default: now.")
 @click.option("--rebuild", is_flag=True, help="Fill anew from the first event; servers see no state until it is done.")
+@click.option("--prune", is_flag=True, help="Then remove state that neither the product nor a version in use needs.")
 @workspace_option
 @json_option
 def command(
@@ -28,6 +29,7 @@ def command(
     version: str | None,
     as_of_us: int | None,
     rebuild: bool,
+    prune: bool,
     folder: str,
     as_json: bool,
 ) -> None:
@@ -41,7 +43,7 @@ def command(
     workspace = Workspace.open(Path(folder))
     with progress("materialize", total=None, quiet=as_json) as step:
         report = workspace.materialize(
-            views, model=model, version=version, as_of_us=as_of_us, rebuild=rebuild, progress=step.done
+            views, model=model, version=version, as_of_us=as_of_us, rebuild=rebuild, prune=prune, progress=step.done
         )
 
     def render(console: Any) -> None:
@@ -51,6 +53,8 @@ def command(
             for view in each.views
         ]
         table(console, ["view", "events", "records written", "history up to", "as of"], rows)
+        for gone in report.pruned:
+            click.echo(f"removed {gone.namespace}: {gone.keys} keys that nothing needs any more")
         for note in report.notes:
             click.echo(note, err=True)
 

@@ -6,6 +6,7 @@ from gapless.online.history import History, StoreHistory
 from gapless.online.layout import Layout, Value
 from gapless.online.looked import GroupState, Heads, Looked
 from gapless.online.materialize import Materialized, materialize
+from gapless.online.prune import Pruned, prune
 from gapless.online.reader import OnlineReader, groups_of_views
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "Looked",
     "Materialized",
     "OnlineReader",
+    "Pruned",
     "StoreHistory",
     "Value",
     "groups_of_views",
     "materialize",
+    "prune",
 ]

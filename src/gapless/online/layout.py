@@ -26,11 +26,12 @@ from gapless.schema import Type
 from gapless.windows import Spec
 from gapless.windows.states import Kind, StatePlan
 
-__all__ = ["LAYOUT_VERSION", "Layout", "Value"]
+__all__ = ["LAYOUT_VERSION", "Layout", "Value", "is_ours", "namespace_of", "offset_key_of"]
 
 Value = float | bool | str | int | None
 LAYOUT_VERSION = 1
 _OFFSET, _STATE, _HASHED, _NOBODY = b"\x00", b"\x01", b"\x02", b"\x03"
+_NAMESPACE_BYTES = 8
 _MAX_KEY_BYTES = 400  # what every store takes
 _FLOAT = struct.Struct(">d")
 _INT64 = range(-(2**63), 2**63)
@@ -83,12 +84,12 @@ class Layout:
             "inputs": [_identity(plan) for plan in self.inputs],
             "specs": [_plain(spec) for spec in self.plan.specs],
         }
-        return bytes.fromhex(definition_hash(meaning))[:8]
+        return bytes.fromhex(definition_hash(meaning))[:_NAMESPACE_BYTES]
 
     @property
     def offset_key(self) -> bytes:
         """The key of the offset record."""
-        return self.namespace + _OFFSET
+        return offset_key_of(self.namespace)
 
     @property
     def nobody(self) -> bytes:
@@ -115,6 +116,21 @@ class Layout:
         names = [name for name, _ in self.group.keys]
         plain = [(c.view(pa.int64()) if pa.types.is_timestamp(c.type) else c).to_pylist() for c in columns]
         return [self.key_of(dict(zip(names, row, strict=True))) for row in zip(*plain, strict=True)]
+
+
+def is_ours(key: bytes) -> bool:
+    """Whether it has the form of a key in some namespace."""
+    return key[_NAMESPACE_BYTES:] == _OFFSET or key[_NAMESPACE_BYTES : _NAMESPACE_BYTES + 1] in (_STATE, _HASHED)
+
+
+def namespace_of(key: bytes) -> bytes:
+    """The namespace that a key of ours is in."""
+    return key[:_NAMESPACE_BYTES]
+
+
+def offset_key_of(namespace: bytes) -> bytes:
+    """The key of a namespace's offset record."""
+    return namespace + _OFFSET
 
 
 def _identity(plan: InputPlan) -> list[str]:

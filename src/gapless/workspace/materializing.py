@@ -9,30 +9,35 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from gapless.bundle import feature_set
 from gapless.clock import format_instant
-from gapless.errors import Conflict, InputError, RemoteError, StorageError, UnknownName
+from gapless.errors import Conflict, InputError, StorageError, UnknownName
 from gapless.features import Group, plan_groups
-from gapless.online import Layout, Materialized, OnlineReader, StoreHistory
+from gapless.online import Layout, Materialized, OnlineReader, Pruned, StoreHistory
 from gapless.online import materialize as fill
+from gapless.online import prune as remove_unneeded
 from gapless.online.materialize import CHUNK_EVENTS
 from gapless.product import FeatureSet
+from gapless.workspace.needed import Needed, feature_sets
 from gapless.workspace.parts import Parts
-from gapless.workspace.versions import fetch_bundle
 
 __all__ = ["MaterializeReport", "incomplete_views", "materialize"]
 
 
 @dataclass(frozen=True)
 class MaterializeReport:
-    """What was done for each group of views, and what could not be looked at."""
+    """What was done for each group of views, what could not be looked at, and what was removed."""
 
     groups: tuple[Materialized, ...]
     notes: tuple[str, ...]
+    pruned: tuple[Pruned, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {"groups": [each.to_dict() for each in self.groups], "notes": list(self.notes)}
+        return {
+            "groups": [each.to_dict() for each in self.groups],
+            "notes": list(self.notes),
+            "pruned": [each.to_dict() for each in self.pruned],
+        }
 
 
 def materialize(
@@ -43,12 +48,13 @@ def materialize(
     as_of_us: int | None,
     *,
     rebuild: bool = False,
+    prune: bool = False,
     chunk_events: int = CHUNK_EVENTS,
     progress: Callable[[int], None] | None = None,
 ) -> MaterializeReport:
     """See `Workspace.materialize`."""
     notes: list[str] = []
-    sets = list(_feature_sets(parts, model, version, notes))
+    sets = list(feature_sets(parts, model, version, notes))
     groups = _groups(sets, views)
     history = StoreHistory(parts.offline, {group.source.name: group.source for group in groups})
     with _lease(parts):
@@ -63,47 +69,14 @@ def materialize(
             rebuild=rebuild,
             progress=progress or (lambda events: None),
         )
-    return MaterializeReport(done, tuple(notes))
+        pruned = remove_unneeded(parts.online, Needed(parts, groups)) if prune else ()
+    return MaterializeReport(done, tuple(notes), pruned)
 
 
 def incomplete_views(parts: Parts, features: FeatureSet) -> list[str]:
     """The views of these features whose online state is not there yet, or cannot be read. Raises: Transient."""
     states = OnlineReader.of(features, parts.online).heads().as_of_us
     return [view for view, as_of in states.items() if as_of is None]
-
-
-def _feature_sets(parts: Parts, model: str | None, version: str | None, notes: list[str]) -> Iterator[FeatureSet]:
-    """What the product defines, and what versions that answer now were trained with."""
-    if model is None and version is not None:
-        raise InputError("a version of which model?", seen=version, next_step="pass --model MODEL too")
-    if version is not None:
-        yield _trained(parts, str(model), version)
-        return
-    for each in parts.product.models if model is None else [parts.product.model(model)]:
-        yield each.feature_set
-    for name, live in _live_versions(parts, notes):
-        if model in (None, name):
-            yield from _trained_if_there(parts, name, live, notes)
-
-
-def _trained(parts: Parts, model: str, version: str) -> FeatureSet:
-    return feature_set(fetch_bundle(parts, parts.tracker.version(model, version)))
-
-
-def _live_versions(parts: Parts, notes: list[str]) -> list[tuple[str, str]]:
-    try:
-        current = parts.metadata.deployments.current()
-    except RemoteError as error:  # what the product defines is filled all the same
-        notes.append(f"left out what versions that are live need: {error.what}")
-        return []
-    return [(name, route.version) for name, deployment in current.items() for route in deployment.routes]
-
-
-def _trained_if_there(parts: Parts, model: str, version: str, notes: list[str]) -> Iterator[FeatureSet]:
-    try:
-        yield _trained(parts, model, version)
-    except RemoteError as error:  # the rest is filled all the same
-        notes.append(f"left out what version {version} of {model!r} needs: {error.what}")
 
 
 def _groups(sets: Sequence[FeatureSet], views: Sequence[str]) -> list[Group]:

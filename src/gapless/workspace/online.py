@@ -29,6 +29,7 @@ class Online(Parts):
         version: str | None = None,
         as_of_us: int | None = None,
         rebuild: bool = False,
+        prune: bool = False,
         progress: Progress | None = None,
     ) -> MaterializeReport:
         """Brings online state to what the ingested history says: see `gapless.online.materialize`.
@@ -40,6 +41,8 @@ class Online(Parts):
                 version was trained with.
             as_of_us — what was known by then is in; None: now. Not earlier than what the state knows already.
             rebuild — fill anew from the first event; readers see no state until it is through.
+            prune — afterwards remove the state that nobody needs any more: neither the product, nor a version that
+                answers now or would after a rollback, nor what was asked for.
 
         Raises: Conflict where somebody else materializes; UnknownName, InputError, NotFound; CorruptData for damaged
             state, which `rebuild` replaces; Transient, StorageError.
@@ -48,7 +51,7 @@ class Online(Parts):
         """
         from gapless.workspace.materializing import materialize
 
-        return materialize(self, views, model, version, as_of_us, rebuild=rebuild, progress=progress)
+        return materialize(self, views, model, version, as_of_us, rebuild=rebuild, prune=prune, progress=progress)
 
     def predictor(self, model: str, version: str | None = None, *, allow_pickle: bool = False) -> Predictor:
         """One version, loaded and warm, over the online store: what a server answers with, without the server.
