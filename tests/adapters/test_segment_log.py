@@ -394,6 +394,8 @@ def test_a_living_process_holds_its_segment_and_a_killed_one_does_not(tmp_path: 
 class _Held:
     """A log whose disk waits until it is told."""
 
+    problem = None
+
     def __init__(self) -> None:
         self.waiting: list[Callable[[BaseException | None], None]] = []
 
@@ -403,6 +405,25 @@ class _Held:
     def close(self) -> None:
         while self.waiting:
             self.waiting.pop(0)(None)
+
+
+def test_a_buffered_log_says_that_the_disk_refuses_and_that_it_is_well_again(tmp_path: Path) -> None:
+    disk, well = _Disk("written"), threading.Event()
+
+    def fault(point: str, segment: str) -> None:
+        disk(point, segment)
+        if point == "told" and not disk.full:
+            well.set()
+
+    log = BufferedLog(SegmentLog(tmp_path, fault=fault), limit=1)
+    disk.full = True
+    assert _append(log, b"lost") is None
+    assert isinstance(_append(log, b"a", b"b"), StorageError), "more than the bound waits for the disk"
+    assert isinstance(log.problem, StorageError)
+    disk.full = False
+    assert well.wait(60)
+    assert log.problem is None
+    log.close()
 
 
 def test_a_buffered_log_acknowledges_up_to_its_limit_and_counts() -> None:

@@ -190,9 +190,9 @@ def test_without_the_store_the_defaults_of_the_author_are_used(world, count):
     for answer, row in zip(answered.rows, features.rows, strict=True):
         assert answer.trust == "unreliable"
         assert "store_unreachable" in [reason["code"] for reason in answer.reasons]
-    assert features.reasons == [[{"code": "store_unreachable"}]] * count
         assert (row["stats__total_1d"], row["derived__double"], row["derived__length"]) == (2.5, 5.0, 3.0)
         assert row["stats__largest_1d"] is None
+    assert features.reasons == [[{"code": "store_unreachable"}]] * count
     assert answered.ages == {"stats": None}
     assert decode_entry(answered.log_entries[0]).groups == []
 

@@ -154,9 +154,9 @@ class WorkerApplication:
 
 
 def _state_of(log: SegmentLog | BufferedLog) -> LogState:
-    if isinstance(log, BufferedLog):
-        return LogState(None, log.at_risk, log.lost)
-    return LogState(None if log.problem is None else log.problem.what)
+    problem = log.problem
+    fault = None if problem is None else problem.what
+    return LogState(fault, log.at_risk, log.lost) if isinstance(log, BufferedLog) else LogState(fault)
 
 
 def _guard(parts: Parts, workers: int) -> Guard:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import Protocol
 
+from gapless.errors import StorageError
 from gapless.ports.prediction_log import Done, PredictionLog
 
 __all__ = ["BufferedLog"]
+
+
+class Below(PredictionLog, Protocol):
+    """A log that knows how it is."""
+
+    @property
+    def problem(self) -> StorageError | None:
+        """Why entries cannot be written now; None where they can."""
+        ...
 
 
 class BufferedLog:
@@ -23,10 +34,15 @@ class BufferedLog:
         thread; of what does not fit, by the log's.
     """
 
-    def __init__(self, log: PredictionLog, *, limit: int = 10_000) -> None:
+    def __init__(self, log: Below, *, limit: int = 10_000) -> None:
         self._log, self._limit = log, limit
         self._lock = threading.Lock()
         self._at_risk = self._lost = 0
+
+    @property
+    def problem(self) -> StorageError | None:
+        """Why entries cannot be written now, and will be lost; None where they can."""
+        return self._log.problem
 
     @property
     def at_risk(self) -> int:
