@@ -300,3 +300,13 @@ def test_an_offset_record_that_was_put_back_alone_is_noticed_and_rebuilt():
         fill(store, rows, END)
     fill(store, rows, END, rebuild=True)
     assert content(store) == content(filled(rows, END))
+
+
+def test_a_key_with_more_state_than_a_store_takes_is_named():
+    row = {"key": ("every\u00e9body", 1), "x": 1.0, "time": START, "known": START}
+    rows = [row | {"text": "x" * 6_000_000}, row | {"text": "y" * 6_000_000}]
+    with pytest.raises(InputError, match="one key of stats has more state") as told:
+        filled(rows, END)
+    assert "every" in told.value.seen
+    assert "hop" in told.value.next_step
+    assert content(filled(rows[:1], END))

@@ -17,11 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gapless.arrow import OFFSET, to_numpy
-from gapless.errors import CorruptData
+from gapless.errors import CorruptData, InputError
 from gapless.features import Group, KeyIndex
 from gapless.features.blocks import Encoder
 from gapless.online.layout import Layout
 from gapless.online.record import Record, oldest_kept_us, pack, unpack, waiting_bytes
+from gapless.ports.updates import MAX_VALUE_BYTES
 from gapless.windows import time_order
 from gapless.windows.states import StateEvents, StateInput, build, merge
 from gapless.windows.tiles import Arrival
@@ -85,7 +86,8 @@ def changed(
         read — the records that are there; those with a position up to `base` hold nothing.
         position — of the commit that these records are for.
 
-    Raises: CorruptData for a record that is damaged, or of a commit that is not made yet.
+    Raises: CorruptData for a record that is damaged, or of a commit that is not made yet; InputError for one that has
+        become larger than a store takes.
     """
     found = zip(new.keys, read(new.keys), strict=True)
     old = [_old(layout, key, data, as_of_us, (base, position)) for key, data in found]
@@ -94,7 +96,21 @@ def changed(
     records = (
         Record(position, newest[i], _waiting(old[i], new.pending.get(i)), tiles[i]) for i in range(len(new.keys))
     )
-    return {key: pack(record) for key, record in zip(new.keys, records, strict=True)}
+    return {key: _packed(layout, key, record) for key, record in zip(new.keys, records, strict=True)}
+
+
+def _packed(layout: Layout, key: bytes, record: Record) -> bytes:
+    data = pack(record)
+    if len(data) > MAX_VALUE_BYTES:
+        raise InputError(
+            f"one key of {', '.join(layout.views)} has more state than an online store takes",
+            seen=f"{len(data):,} bytes for {key[len(layout.nobody) :][:80]!r}",
+            allowed=f"{MAX_VALUE_BYTES:,} bytes",
+            where=key.hex(),
+            next_step="where the key is no real one, such as an empty or unknown id, put null in its place; "
+            "else give windows a hop (hop='exact' keeps single events), or shorten those of n_unique and hop='exact'",
+        )
+    return data
 
 
 _NOTHING = Record(0, BEGINNING, b"", b"")
