@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -107,7 +108,8 @@ async def infer(service: Service, exchange: Exchange) -> Reply:
     await service.log_answers(answered)
     service.count(answered)
     outputs = outputs_of(answerer.signature)
-    return await service.compute(len(body), lambda: _told(asked, answered, outputs, has_header=header is not None))
+    told = partial(_told, asked, answered, outputs, has_header=header is not None)
+    return await service.compute(len(body), told, begun=True)
 
 
 def _answerer(service: Service, exchange: Exchange) -> Answerer:

@@ -44,7 +44,7 @@ async def predict(service: Service, exchange: Exchange) -> Reply:
     await service.log_answers(answered)
     service.count(answered)
     service.stage(answered.model, "decode", decode_s)
-    return await service.compute(len(body), lambda: _told(service, answered))
+    return await service.compute(len(body), lambda: _told(service, answered), begun=True)
 
 
 def _answer(service: Service, answerer: Answerer, body: bytes) -> tuple[Answered, float]:

@@ -88,11 +88,11 @@ class Service:
         self._decoders[signature.model] = (signature.version, signature.definition_hash, made)
         return made
 
-    async def compute(self, size: int, call: Callable[[], T]) -> T:
-        """The result of a call, here where it is small and cannot block, else in a thread."""
+    async def compute(self, size: int, call: Callable[[], T], *, begun: bool = False) -> T:
+        """The result of a call, here where it is small and cannot block, else in a thread; `begun`: see `Threads`."""
         if size <= self.limits.inline_bytes and self.models.local:
             return call()
-        return await self.threads.run(call)
+        return await self.threads.run(call, begun=begun)
 
     async def log_answers(self, answered: Answered) -> None:
         """The answers are on disk and may be given.

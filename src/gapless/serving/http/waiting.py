@@ -153,12 +153,15 @@ class Threads:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="gapless-answer")
         self._waiting, self._seconds, self._under_way = waiting, seconds, 0
 
-    async def run(self, call: Callable[[], T]) -> T:
+    async def run(self, call: Callable[[], T], *, begun: bool = False) -> T:
         """The result of a call.
+
+        Parameters:
+            begun — it is the rest of a request that was let in: it is not sent away, and its work not thrown away.
 
         Raises: Problem 503 where too many wait, 504 where it takes too long; whatever the call raises.
         """
-        if self._under_way >= self._waiting:
+        if self._under_way >= self._waiting and not begun:
             raise Problem(503, "busy", "too many requests are under way", retry_after_s=1)
         self._under_way += 1
         future = self._pool.submit(call)
