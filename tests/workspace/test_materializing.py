@@ -87,6 +87,14 @@ def test_an_earlier_instant_wants_a_rebuild(shop):
     assert shop.materialize(as_of_us=NOW - DAY, rebuild=True).groups[0].as_of_us == NOW - DAY
 
 
+def test_an_instant_to_come_would_look_fresh_until_then_and_is_refused(shop):
+    now = shop.clock.now_us()
+    for rebuild in (False, True):
+        with pytest.raises(InputError, match="nobody knows yet"):
+            shop.materialize(as_of_us=now + 366 * DAY, rebuild=rebuild)
+    assert shop.materialize().groups[0].as_of_us >= now
+
+
 def test_views_and_models_are_chosen_by_name(shop):
     assert shop.materialize(["spend"], as_of_us=NOW).groups[0].views == ("spend",)
     assert shop.materialize(model="will_return", as_of_us=NOW).groups[0].events == 0

@@ -55,11 +55,11 @@ def materialize(
     """See `Workspace.materialize`."""
     notes: list[str] = []
     sets = list(feature_sets(parts, model, version, notes))
-    groups = _groups(sets, views)
+    groups = _groups(parts, sets, views)
     history = StoreHistory(parts.offline, {group.source.name: group.source for group in groups})
     with _lease(parts):
-        if as_of_us is not None and not rebuild:
-            _check_instant(parts, groups, as_of_us)
+        if as_of_us is not None:
+            _check_instant(parts, groups, as_of_us, rebuild)
         done = fill(
             groups,
             history,
@@ -79,17 +79,29 @@ def incomplete_views(parts: Parts, features: FeatureSet) -> list[str]:
     return [view for view, as_of in states.items() if as_of is None]
 
 
-def _groups(sets: Sequence[FeatureSet], views: Sequence[str]) -> list[Group]:
+def _groups(parts: Parts, sets: Sequence[FeatureSet], views: Sequence[str]) -> list[Group]:
     known = {view.name for features in sets for view in features.views}
     for name in views:
         if name not in known:
-            raise UnknownName("feature view", name, known)
+            raise UnknownName("feature view", name, known, where=str(parts.settings.folder))
     found = (group for features in sets for group in plan_groups(features.views))
     return [group for group in found if not views or set(views) & set(Layout.of(group).views)]
 
 
-def _check_instant(parts: Parts, groups: Sequence[Group], as_of_us: int) -> None:
-    """State never forgets what it knew: an earlier instant than its own cannot be had."""
+def _check_instant(parts: Parts, groups: Sequence[Group], as_of_us: int, rebuild: bool) -> None:
+    """State never forgets what it knew: an earlier instant than its own cannot be had. Nor does it know what is to
+    come: as of a later one than now it would look fresh for as long, whatever is missing.
+    """
+    now_us = parts.clock.now_us()
+    if as_of_us > now_us:
+        raise InputError(
+            "nobody knows yet what will be known then",
+            seen=f"--as-of {format_instant(as_of_us)}",
+            allowed=f"up to now, {format_instant(now_us)}",
+            next_step="leave it out to take in all that is known now",
+        )
+    if rebuild:
+        return
     for state in OnlineReader(groups, {}, parts.online).heads().groups:
         if state.as_of_us is not None and state.as_of_us > as_of_us:
             raise InputError(

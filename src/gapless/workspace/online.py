@@ -39,7 +39,8 @@ class Online(Parts):
                 with.
             model — only what this model needs, as the product defines it and as it is live; version — only what that
                 version was trained with.
-            as_of_us — what was known by then is in; None: now. Not earlier than what the state knows already.
+            as_of_us — what was known by then is in; None: now. Not later than now, and not earlier than what the
+                state knows already.
             rebuild — fill anew from the first event; readers see no state until it is through.
             prune — afterwards remove the state that nobody needs any more: neither the product, nor a version that
                 answers now or would after a rollback, nor what was asked for.
