@@ -146,11 +146,17 @@ def test_a_forest_without_the_ways_of_missing_values_is_caught(holed):
         make_pipeline(StandardScaler(), RandomForestClassifier(20, random_state=0)),
         make_pipeline(StandardScaler(), HistGradientBoostingClassifier(max_iter=20)),
         CalibratedClassifierCV(HistGradientBoostingClassifier(max_iter=10), method="isotonic"),
-        Ridge(),
     ],
-    ids=["scaler, forest", "scaler, boosting", "isotonic", "sums of large numbers"],
+    ids=["scaler, forest", "scaler, boosting", "isotonic"],
 )
 def test_a_step_that_is_not_exact_in_float32_is_refused(estimator, whole):
+    with pytest.raises(CertificateFailed, match='runtime="python"'):
+        certificate(estimator, whole).require()
+
+
+def test_sums_of_large_numbers_are_refused(whole):
+    # Fitted to float64 it adds in float64. Fitted to float32 it depends on the processor whether both add alike.
+    estimator = Ridge().fit(whole.rows[:600].astype(np.float64), whole.amount[:600])
     with pytest.raises(CertificateFailed, match='runtime="python"'):
         certificate(estimator, whole).require()
 

@@ -1,5 +1,6 @@
 """Every command answers with one JSON document, and explains what it will not do."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -25,12 +26,19 @@ def test_help_names_every_command(capsys):
     assert all(f"  {name} " in text for name in COMMANDS)
 
 
+def parts(name):
+    """The command itself, or those that it is made of."""
+    module = importlib.import_module(f"gapless.cli.{COMMANDS[name][0]}")
+    return [[name, part] for part in getattr(module.command, "commands", ())] or [[name]]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_and_json(name, capsys):
-    assert main([name, "--help"]) == 0
-    text = capsys.readouterr().out
-    assert "--json" in text
-    assert len(text.splitlines()) > 4
+    for words in parts(name):
+        assert main([*words, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert "--json" in text
+        assert len(text.splitlines()) > 4
 
 
 def test_init_writes_a_product_that_names_the_columns_of_a_file(tmp_path, capsys, ingested):

@@ -45,6 +45,12 @@ def shared(new_url):
     yield from clients(new_url())
 
 
+@pytest.fixture(scope="session")
+def client(shared):
+    """One client of that database, for tests that ask it many times."""
+    return shared()
+
+
 def clients(url):
     made = []
 

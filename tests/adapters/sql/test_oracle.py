@@ -42,8 +42,8 @@ class Lists:
 
 
 @given(steps=STEPS)
-def test_it_does_what_lists_do(shared, steps):
-    deployments, lists = shared().deployments, Lists()
+def test_it_does_what_lists_do(client, steps):
+    deployments, lists = client.deployments, Lists()
     name = f"oracle{next(_EXAMPLES)}"
     for letter, routes, at_us, stale in steps:
         proposal = Proposal(f"{name}{letter}", "promote", routes, "ada", "")
