@@ -11,6 +11,7 @@ from gapless.errors import NotFound, Transient
 from gapless.features import TableSources, compute, one_batch
 from gapless.online import OnlineReader, groups_of_views, materialize
 from gapless.ports.online import Update
+from gapless.testing import Crash, CrashAtCall
 from tests.features.world import MODEL, START, event_table, request_table
 from tests.online.stores import GROUPS, LAYOUT, MemoryStore, TableHistory, history, request
 
@@ -187,3 +188,35 @@ def test_features_without_views_need_no_store():
     looked = reader.read([{}, {}], [END, END])
     assert (looked.row(1), looked.columns(), looked.as_of_us) == ({}, {}, {})
     assert reader.heads().groups == ()
+
+
+def test_a_rebuild_that_begins_between_offsets_and_records_is_not_read_half():
+    """A store that is atomic by key gives offsets first; here a stalled reader gets its records much later."""
+    rows, asks = history(3, events=100)
+    requests, at = [request(*ask) for ask in asks], [END] * len(asks)
+    store = filled(rows, END, chunk_events=10)
+    expected = OnlineReader.of(MODEL.feature_set, store).read(requests, at)
+
+    class Stalled(MemoryStore):
+        """Reads as a cluster does; somebody rebuilds once in the midst of it and is stopped on the way."""
+
+        rebuilt = False
+
+        def read(self, keys):
+            offsets = [key for key in keys if key == LAYOUT.offset_key]
+            first = dict(zip(offsets, super().read(offsets), strict=True))
+            if not self.rebuilt:
+                self.rebuilt = True
+                other = MemoryStore(fault=CrashAtCall(25))
+                other.values = self.values
+                with pytest.raises(Crash):
+                    materialize(GROUPS, TableHistory(rows), other, as_of_us=END, chunk_events=10, rebuild=True)
+            return [first[key] if key in first else super(Stalled, self).read([key])[0] for key in keys]
+
+    stalled = Stalled()
+    stalled.values = store.values
+    looked = OnlineReader.of(MODEL.feature_set, stalled).read(requests, at)
+    assert looked.as_of_us == {"stats": None}  # and not END with some of the events
+    materialize(GROUPS, TableHistory(rows), store, as_of_us=END)
+    again = OnlineReader.of(MODEL.feature_set, store).read(requests, at)
+    assert [again.row(i) for i in range(len(asks))] == [expected.row(i) for i in range(len(asks))]

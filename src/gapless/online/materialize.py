@@ -26,7 +26,7 @@ from gapless.features import Group, chunked
 from gapless.online.chunks import arrived, changed
 from gapless.online.history import History
 from gapless.online.layout import Layout
-from gapless.online.offsets import Job, Offset, from_bytes, to_bytes
+from gapless.online.offsets import LEAP, Job, Offset, from_bytes, to_bytes
 from gapless.online.record import Record, pack, unpack
 from gapless.ports.online import OnlineStore, Update
 from gapless.windows.window import BEGINNING
@@ -35,7 +35,6 @@ __all__ = ["CHUNK_EVENTS", "Materialized", "materialize"]
 
 CHUNK_EVENTS = 1 << 19
 _SCANNED_KEYS = 10_000
-_LEAP = 2**32  # commits that nobody ever makes
 _PHASES: tuple[Literal["old", "new"], ...] = ("old", "new")
 
 
@@ -163,7 +162,7 @@ class _Filling:
         except CorruptData:
             self._after = None
         newest = self._after or self._scanned_position()
-        return 0 if newest is None else newest + _LEAP
+        return 0 if newest is None else newest + LEAP
 
     def _scanned_position(self) -> int | None:
         """Without an offset record there are no records either, unless it was lost."""

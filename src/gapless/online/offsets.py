@@ -9,9 +9,11 @@ import msgspec
 
 from gapless.errors import CorruptData
 
-__all__ = ["Job", "Offset", "from_bytes", "to_bytes"]
+__all__ = ["LEAP", "Job", "Offset", "from_bytes", "to_bytes"]
 
 _VERSION = b"\x01"
+LEAP = 2**32
+"""A new filling is numbered so far above the one before: commits that nobody ever makes."""
 
 
 class Job(msgspec.Struct, frozen=True):

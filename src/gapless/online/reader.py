@@ -14,7 +14,7 @@ from gapless.features import Group, plan_groups
 from gapless.online.folds import Folds
 from gapless.online.layout import Layout, Value
 from gapless.online.looked import GroupState, Heads, Looked, Shape
-from gapless.online.offsets import Offset, from_bytes
+from gapless.online.offsets import LEAP, Offset, from_bytes
 from gapless.online.record import HEAD_AND_CHECK, HEAD_BYTES, HEAD_SIZE, RECORD_VERSION
 from gapless.ports.online import OnlineStore
 from gapless.product import FeatureSet, FeatureView
@@ -27,6 +27,8 @@ Row = Mapping[str, Value]
 
 
 _NO_HEADS = Heads((), {})
+_ONE_FILLING = LEAP // 2  # positions above a base that can be of the same filling
+_LOOKS = 3  # a second one suffices, where no two rebuilds follow each other at once
 
 
 class OnlineReader:
@@ -78,10 +80,13 @@ class OnlineReader:
             return Looked(at, _NO_HEADS, (), (), self._shape, _nothing(len(at)))
         count = len(self.layouts)
         keys = self._offset_keys + [key_of(row) for row in rows for key_of in self._key_of]
-        found = self._store.read(keys) if len(rows) == 1 else _read_once(self._store, keys)
-        heads, bases = self._heads(found[:count])
-        picked = _Picked(bases, self._folds)
-        states = picked.states(at.tolist(), iter(found[count:]))
+        for _ in range(_LOOKS):
+            found = self._store.read(keys) if len(rows) == 1 else _read_once(self._store, keys)
+            heads, bases = self._heads(found[:count])
+            picked = _Picked(bases, self._folds)
+            states = picked.states(at.tolist(), iter(found[count:]))
+            if not picked.overtaken:
+                break
         hurt: list[int] = []
         read = self._states.read(states, at, damaged=hurt)
         damaged = [divmod(place, count) for place in sorted({*hurt, *picked.damaged})]
@@ -174,6 +179,8 @@ class _Picked:
         self._bases, self._folds = bases, folds
         self.early: list[tuple[int, int]] = []
         self.damaged: list[int] = []
+        self.overtaken = False
+        """A record is of a filling that began after the offsets were read, and may not hold all."""
 
     def states(self, at: Sequence[int], records: Iterator[bytes | None]) -> list[bytes | None]:
         """Row by row and group by group; None where a record holds nothing, or nothing that can be read."""
@@ -193,7 +200,8 @@ class _Picked:
         version, newest, position, length, check = HEAD_AND_CHECK.unpack_from(data)
         if length or version != RECORD_VERSION or crc32(data[:HEAD_SIZE]) != check:
             return self._slowly(data, base, row, group, at_us)
-        if position <= base:
+        if not base < position <= base + _ONE_FILLING:
+            self.overtaken |= position > base
             return None
         if newest > at_us:
             self.early.append((row, group))
@@ -206,7 +214,8 @@ class _Picked:
         except CorruptData:
             self.damaged.append(row * len(self._bases) + group)
             return None
-        if record.position <= base:
+        if not base < record.position <= base + _ONE_FILLING:
+            self.overtaken |= record.position > base
             return None
         if record.newest_us > at_us:
             self.early.append((row, group))
