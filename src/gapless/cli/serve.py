@@ -24,7 +24,9 @@ _ACCESS = {
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
-@click.option("--port", default=8000, show_default=True, metavar="P", help="0 takes a free one.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), metavar="P", help="0 takes a free one."
+)
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 512), metavar="N", help="Processes.")
 @click.option("--tokens", is_flag=True, help="Ask for tokens on loopback too, as behind a proxy.")
 @click.option("--insecure", is_flag=True, help="Let everybody in, without tokens.")

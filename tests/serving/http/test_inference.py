@@ -116,7 +116,7 @@ def test_half_of_a_surrogate_pair_is_400_in_bytes_too():
 def test_a_number_with_more_digits_than_python_reads_is_told_in_words():
     body = b'{"inputs": [{"name": "NaN", "datatype": "FP64", "shape": [1], "data": [1%s]}]}' % (b"0" * 5000)
     got = ask(application(), "POST", PATH, body)
-    assert (got.status, got.json["error"]) == (400, "the JSON holds a number with too many digits")
+    assert (got.status, got.json["error"].partition(",")[0]) == (400, "the JSON holds a number with too many digits")
 
 
 def test_an_output_is_given_once_so_that_a_small_request_has_no_endless_answer():

@@ -18,6 +18,9 @@ from gapless.serving.http.service import Service
 __all__ = ["FeaturesAsked", "features"]
 
 
+_SHAPES = '{"model": NAME, "requests": [{…}]} or {"views": [NAME, …], "rows": [{KEY: …}], "at": "2013-12-01T10:15:00Z"}'
+
+
 class FeaturesAsked(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The body: `model` with `requests`, or `views` with `rows` of entity keys and, maybe, `at`."""
 
@@ -35,14 +38,13 @@ async def features(service: Service, exchange: Exchange) -> Reply:
 
 
 def _reply(service: Service, body: bytes) -> Reply:
-    asked, now_us = decode_json(body, FeaturesAsked), service.clock.now_us()
+    asked, now_us = decode_json(body, FeaturesAsked, shape=_SHAPES), service.clock.now_us()
     if asked.model is not None and isinstance(asked.requests, msgspec.Raw) and not asked.views:
         found, ids = _of_model(service, asked.model, asked.requests, now_us)
     elif asked.views and isinstance(asked.rows, msgspec.Raw) and asked.model is None:
         found, ids = _of_views(service, asked, asked.rows, now_us)
     else:
-        allowed = '{"model": …, "requests": […]} or {"views": […], "rows": […], "at": …}'
-        raise Problem(422, "wrong_shape", "neither requests of a model nor keys of views", allowed=allowed)
+        raise Problem(422, "wrong_shape", "either requests of a model, or rows of keys of views", allowed=_SHAPES)
     return json_reply({"features": _rows(found, ids), "views": {name: _view(one) for name, one in found.views.items()}})
 
 

@@ -32,12 +32,13 @@ _TYPES: dict[Type, Any] = {
     Type.STRING: str,
     Type.TIMESTAMP: _INSTANT,
 }
+INSTANT = "an instant: RFC 3339 text such as 2013-12-01T10:15:00Z, or whole microseconds since 1970-01-01 UTC"
 ALLOWED: dict[Type, str] = {
     Type.FLOAT: "a number",
     Type.INT: "a whole number from -2^53 to 2^53",
     Type.BOOL: "true or false",
     Type.STRING: "a text",
-    Type.TIMESTAMP: "an instant: RFC 3339 text, or whole microseconds since 1970-01-01 UTC",
+    Type.TIMESTAMP: INSTANT,
 }
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _PLACE = re.compile(r"^(?:\.\w+)?\[(?P<row>\d+)\](?:\.(?P<field>\w+))?")
@@ -161,11 +162,12 @@ def request_decoder(signature: Signature, limit: int) -> RowDecoder:
     return RowDecoder(signature.columns, required=[signature.id], time=signature.time, limit=limit)
 
 
-def decode_json(text: bytes, kind: type[Any], *, with_nan: bool = False) -> Any:
+def decode_json(text: bytes, kind: type[Any], *, with_nan: bool = False, shape: str | None = None) -> Any:
     """A value of a type from JSON. Raises: Problem 400 for what is no JSON, 422 for another shape.
 
     Parameters:
         with_nan — take the words NaN and Infinity too, which are not JSON and which Python's clients send.
+        shape — what would have been accepted, for the problem.
     """
     try:
         if with_nan and (b"NaN" in text or b"Infinity" in text):
@@ -174,7 +176,8 @@ def decode_json(text: bytes, kind: type[Any], *, with_nan: bool = False) -> Any:
     except msgspec.ValidationError as error:
         found = _AT.match(str(error))
         assert found is not None
-        raise Problem(422, "wrong_shape", found["what"], field=(found["path"] or "").lstrip(".") or None) from None
+        field = (found["path"] or "").lstrip(".") or None
+        raise Problem(422, "wrong_shape", found["what"], field=field, allowed=shape) from None
     except (ValueError, RecursionError) as error:
         raise malformed(error) from None
 
@@ -188,15 +191,21 @@ def _with_nan(text: bytes) -> Any:
 
 def malformed(error: Exception) -> Problem:
     """The text is no JSON."""
+    return Problem(400, "malformed", _fault(error), allowed="one JSON document in UTF-8; what is missing is null")
+
+
+def _fault(error: Exception) -> str:
     if isinstance(error, RecursionError):
-        return Problem(400, "malformed", "the JSON is nested too deeply")
+        return "the JSON is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
-        return Problem(400, "malformed", f"the JSON is not UTF-8: {error.reason}")
+        return f"the JSON is not UTF-8: {error.reason}"
     if isinstance(error, UnicodeEncodeError):
-        return Problem(400, "malformed", "the JSON holds half of a surrogate pair, which is no Unicode text")
+        return "the JSON holds half of a surrogate pair, which is no Unicode text"
+    if str(error) == "Input data was truncated":
+        return "the JSON ends too early, or the body is empty"
     if isinstance(error, msgspec.DecodeError | json.JSONDecodeError):
-        return Problem(400, "malformed", str(error))
-    return Problem(400, "malformed", "the JSON holds a number with too many digits")
+        return str(error)
+    return "the JSON holds a number with too many digits"
 
 
 def too_many(rows: int, limit: int) -> Problem:

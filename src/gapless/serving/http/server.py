@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -56,8 +57,15 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return _bound(socket.socket(family, kind, protocol), address)
     except (OSError, OverflowError, UnicodeError) as error:
-        step = "choose another --port, or stop what listens there"
-        raise SettingsError("cannot listen", seen=f"{host}:{port}: {error}", next_step=step) from None
+        raise SettingsError("cannot listen", seen=f"{host}:{port}: {error}", next_step=_way_out(error)) from None
+
+
+def _way_out(error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return "choose a --port above 1023, or run it with the right to take this one"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return "choose another --port, or stop what listens there"
+    return "choose a --host that is an address of this machine, such as 127.0.0.1 or 0.0.0.0, and a --port up to 65535"
 
 
 def _bound(made: socket.socket, address: Any) -> socket.socket:
@@ -146,10 +154,14 @@ class _Worker(Process):
 
     was_ready = False
 
+    def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
+        self._parent = os.getpid()  # asked in the worker it would be another's, where the supervisor is gone by then
+        super().__init__(config, sockets)
+
     @property
     def server(self) -> Server:
         if self._server is None:
-            self._server = _DrainingServer(self.config, parent=os.getppid())
+            self._server = _DrainingServer(self.config, parent=self._parent)
         return self._server
 
     def ping(self, timeout: float = 5) -> bool:
