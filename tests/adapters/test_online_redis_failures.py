@@ -174,6 +174,9 @@ def test_a_url_of_something_else_is_refused(tmp_path: Path):
     for url in ("http://host", "redis+sentinel://host", "redis://host:port", "host:6379"):
         with pytest.raises(SettingsError, match="not one of a Redis"):
             RedisStore(url)
+    for url in ("redis://host?prefx=shop", "unix:///socket?socket_timeout=soon"):
+        with pytest.raises(SettingsError, match="an option that cannot be"):
+            RedisStore(url)
 
 
 # ---- a cluster -----------------------------------------------------------------------------------

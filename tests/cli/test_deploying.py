@@ -168,6 +168,9 @@ def test_killed_behind_the_decision_the_alias_follows_with_the_next_command(shop
 def test_an_unknown_version_and_model(shop):
     assert shop.ask("promote", "will_return", "9", code=1)["error"] == "NotFound"
     assert shop.ask("promote", "nobody", "1", code=1)["error"] == "NotFound"
+    mistyped = shop.ask("promote", "will_retrun", "1", code=1)
+    assert mistyped["allowed"] == "will_return"
+    assert "did you mean 'will_return'" in mistyped["next_step"]
     assert shop.ask("deployments", "nobody", code=1)["error"] == "NotFound"
 
 
@@ -200,6 +203,8 @@ def test_tokens(shop):
         ("token revoke", "done"),
         ("token revoke", "refused"),
     ]
+    past = shop.ask("token", "create", "x", "--role", "read", "--expires", "2020-01-01", code=1)
+    assert past["seen"] == "2020-01-01T00:00:00Z"
     assert main(["token", "create", "x", "--role", "root"]) == 2
     assert main(["token", "create", "x", "--role", "read", "--expires", "soon"]) == 2
 

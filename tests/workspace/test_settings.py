@@ -32,6 +32,7 @@ def test_a_server_and_an_absolute_path_stay_as_they_are(tmp_path):
         ("product = 3", "must be a text"),
         ('product = ""', "must be a text"),
         ("product = ", "cannot be read"),
+        ('[stores]\noffline = "s3://bucket"', "cannot keep tables"),
         ("[store]\noffline = 'x'", "does not know"),
     ],
 )

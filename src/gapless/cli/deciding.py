@@ -44,7 +44,7 @@ def show_decided(out: Console, decided: Decided) -> None:
 def show_decisions(out: Console, decisions: Sequence[Decision]) -> None:
     """One line for each."""
     rows = [[one.id, one.model, _live(one), minute(one.at_us), one.kind, one.by, one.why] for one in decisions]
-    table(out, ["id", "model", "live", "since", "by a", "of", "why"], rows)
+    table(out, ["id", "model", "live", "since", "how", "who", "why"], rows)
 
 
 def chain(routes: Sequence[Route]) -> str:

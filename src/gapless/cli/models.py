@@ -90,6 +90,8 @@ def _part(part: dict[str, Any], names: list[str]) -> list[Any]:
 
 
 def _short(value: Any) -> Any:
+    if isinstance(value, list) and not value:
+        return "none"
     if isinstance(value, list):
         return f"{len(value)}: {', '.join(map(str, value[:6]))}{' …' if len(value) > 6 else ''}"
     if isinstance(value, dict):

@@ -62,7 +62,8 @@ def create(
     made = Workspace.open(Path(folder)).issue_token(name, role, expires_us=expires_us, per_second=per_second, by=by)
 
     def render(out: Any) -> None:
-        facts(out, {"name": name, "role": role, "expires": minute(expires_us) or "never"})
+        rate = "no limit" if per_second is None else per_second
+        facts(out, {"name": name, "role": role, "expires": minute(expires_us) or "never", "per second": rate})
         click.echo(made.text)
         click.echo("keep it: it is not shown again, and not kept here", err=True)
 
@@ -95,7 +96,10 @@ def listed(folder: str, as_json: bool) -> None:
 @workspace_option
 @json_option
 def revoke(name: str, by: str | None, folder: str, as_json: bool) -> None:
-    """The token called NAME is not admitted any more, by servers within a second."""
+    """Admit the token called NAME no more.
+
+    Servers notice within a second.
+    """
     from gapless.workspace import Workspace
 
     token = Workspace.open(Path(folder)).revoke_token(name, by=by)

@@ -205,7 +205,8 @@ def _as_it_was(version: str, history: Sequence[Decision], read: Look) -> Gate:
 
 def _nothing_before(model: str, live: Deployment | None) -> NotFound:
     if live is None:
-        return NotFound(f"no version of {model!r} is live", next_step=f"gapless promote {model} VERSION")
+        step = f"gapless deployments lists what is live; or gapless promote {model} VERSION"
+        return NotFound("no version of this model is live", seen=model, next_step=step)
     return NotFound(
         f"nothing was live for {model!r} before version {live.live}",
         seen=f"decision {live.revision}",

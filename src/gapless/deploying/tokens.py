@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gapless.clock import format_instant
 from gapless.errors import InputError
 from gapless.ports.metadata import ROLES, Role, Token
 
@@ -80,6 +81,7 @@ def _check(name: str, role: str, now_us: int, expires_us: int | None, per_second
     if role not in ROLES:
         raise InputError("no such role", seen=role, allowed=", ".join(ROLES))
     if expires_us is not None and expires_us <= now_us:
-        raise InputError("the token would have expired already", seen=expires_us, allowed=f"later than {now_us}")
+        seen, allowed = format_instant(expires_us), f"later than {format_instant(now_us)}, or a duration such as 90d"
+        raise InputError("the token would have expired already", seen=seen, allowed=allowed)
     if per_second is not None and not (math.isfinite(per_second) and per_second > 0):
         raise InputError("not a rate", seen=per_second, allowed="a number above 0, in requests per second")

@@ -32,7 +32,7 @@ from gapless.serving.http import (
     Workers,
     listen,
 )
-from gapless.workspace.logs import open_log
+from gapless.workspace.logs import check_log, open_log
 from gapless.workspace.parts import Parts
 
 if TYPE_CHECKING:
@@ -75,10 +75,12 @@ class Serving:
 def opened(parts: Parts, serving: Serving) -> Iterator[tuple[Listening, Access]]:
     """A bound socket with what its workers run, and who is let in; the socket is closed at the end.
 
-    Raises: SettingsError for an address that others can reach without a token in force, and for one that is taken;
+    Raises: SettingsError for an address that others can reach without a token in force, for one that is taken, and
+        for a log that is not in files; StorageError for one whose folder cannot be had or not be written to;
         Transient where the tokens cannot be read.
     """
     access = _access(parts, serving)
+    check_log(parts.settings)
     # The workers' counts, which outlive a worker and not the server.
     with tempfile.TemporaryDirectory(prefix="gapless-counts-") as counts:
         application = WorkerApplication(parts.settings.folder, serving, access, Path(counts))

@@ -117,6 +117,14 @@ def read_settings(folder: Path) -> Settings:
             values |= {key: _checked(file, name, key, item) for key, item in value.items()}
         else:
             values[name] = _checked(file, "", name, value)
+    if "://" in values.get("offline", ""):
+        raise SettingsError(
+            "[stores] offline names something that gapless cannot keep tables in",
+            seen=values["offline"],
+            allowed="a folder",
+            where=str(file),
+            next_step='write offline = "./.gapless/offline", or the path of another folder',
+        )
     return Settings(folder.resolve(), **values)
 
 

@@ -20,7 +20,10 @@ _TOML = """\
 product = "product:product"
 
 [stores]
-offline = "./.gapless/offline"                  # Delta tables
+offline = "./.gapless/offline"                  # the folder of the Delta tables
+online = "lmdb:./.gapless/online"               # or redis://HOST:PORT/DB, for servers on several machines
+log = "file:./.gapless/log"                     # what servers answered, until gapless compact
+metadata = "sqlite:///./.gapless/metadata.db"   # or postgresql://USER@HOST:PORT/DATABASE: deployments, tokens
 tracking = "sqlite:///./.gapless/mlflow.db"     # any MLflow tracking URI
 """
 
@@ -49,7 +52,7 @@ _SOURCE = """
 {known_at}{event_id})
 """
 
-_NO_TIME = "  # none reads as datetime; if one holds ISO 8601 text in a CSV, declare it datetime"
+_NO_TIME = "  # none reads as datetime; if one holds ISO 8601 text, declare it datetime"
 
 _REST = """
 # An entity is what features are about; requests carry a column of the same name.

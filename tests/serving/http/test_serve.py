@@ -218,6 +218,14 @@ def test_another_address_than_loopback_needs_a_token(shop, capsys):
 def test_flags_that_contradict_are_refused(shop):
     run(shop, "serve", "--insecure", "--tokens", code=2)
     run(shop, "serve", "--tls-cert", "cert.pem", code=2)
+    run(shop, "serve", "--port", "65536", code=2)
+
+
+def test_a_log_that_cannot_be_written_is_told_before_anybody_is_told_where_to_ask(shop, capsys):
+    for log in ("kafka://host", "file:/proc/log"):
+        (shop / "gapless.toml").write_text(f'[stores]\nlog = "{log}"\n')
+        run(shop, "serve", "--port", "0", code=1)
+        assert "log" in json.loads(capsys.readouterr().out)["what"]
 
 
 def test_a_product_that_cannot_be_loaded_ends_the_server_with_its_reason(shop):

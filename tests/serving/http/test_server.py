@@ -162,7 +162,9 @@ def is_running(pid: int) -> bool:
 def test_a_port_that_is_taken_is_an_error_that_says_so():
     with listen("127.0.0.1", 0) as taken:
         host, port = taken.getsockname()
-        with pytest.raises(SettingsError, match="cannot listen"):
+        with pytest.raises(SettingsError, match="cannot listen") as caught:
             listen(host, port)
-    with pytest.raises(SettingsError, match="cannot listen"):
+        assert "another --port" in str(caught.value)
+    with pytest.raises(SettingsError, match="cannot listen") as caught:
         listen("no such host", 0)
+    assert "a --host that is" in str(caught.value)

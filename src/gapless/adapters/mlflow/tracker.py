@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from mlflow.entities import Metric, Param, RunTag
 
 from gapless.adapters.mlflow.client import SQLITE, connect, in_our_words
-from gapless.errors import NotFound, Refused, Transient
+from gapless.errors import NotFound, Refused, Transient, closest
 from gapless.ports.tracker import BUNDLE, Point, RunRecord, VersionRecord
 
 __all__ = ["MlflowTracker"]
@@ -104,11 +104,7 @@ class MlflowTracker:
         for one in known:
             if version in (None, one.version):
                 return one
-        raise NotFound(
-            f"no version {version} of model {model!r}" if known else f"model {model!r} has no version yet",
-            allowed=", ".join(one.version for one in known) or "(none)",
-            next_step="gapless models lists all" if known else f"gapless train {model}",
-        )
+        raise _no_version(model, version, known, set() if known else {one.model for one in self.versions()})
 
     def curves(self, version: VersionRecord) -> dict[str, tuple[Point, ...]]:
         client = self._begin()
@@ -216,6 +212,20 @@ class MlflowTracker:
     def _curve(self, client: Any, run_id: str, name: str) -> tuple[Point, ...]:
         history = self._call(client.get_metric_history, run_id, name)
         return tuple(Point(one.step, one.timestamp * 1000, one.value) for one in sorted(history, key=lambda m: m.step))
+
+
+def _no_version(model: str, version: str | None, known: Sequence[VersionRecord], models: set[str]) -> NotFound:
+    if known:
+        versions = ", ".join(one.version for one in known)
+        return NotFound(
+            f"no version {version} of model {model!r}", allowed=versions, next_step="gapless models lists all"
+        )
+    guess, step = closest(model, models), f"gapless train {model}"
+    return NotFound(
+        f"model {model!r} has no version yet",
+        allowed=", ".join(sorted(models)) or "(no model has one yet)",
+        next_step=f"did you mean {guess!r}? Else: {step}" if guess else step,
+    )
 
 
 def _batches(run: RunRecord) -> Iterator[dict[str, Any]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from redis import exceptions as errors
 
 from gapless.adapters.redis.script import LAYOUT_ERROR
-from gapless.errors import CorruptData, GaplessError, Refused, Transient
+from gapless.errors import CorruptData, GaplessError, Refused, SettingsError, Transient
 
-__all__ = ["evicting", "failed", "unknown_layout", "unreachable"]
+__all__ = ["bad_option", "evicting", "failed", "unknown_layout", "unreachable"]
 
 _AGAIN = "nothing is lost: it is asked again by itself, or run the command again"
 _PASSES = (
@@ -57,6 +57,17 @@ def unknown_layout(seen: str, shown: str) -> CorruptData:
 def unreachable(shown: str, seen: str) -> Transient:
     """No node of a cluster says who has which slot."""
     return Transient("no node of the Redis Cluster answers for a slot", seen=seen, where=shown, next_step=_AGAIN)
+
+
+def bad_option(shown: str, problem: Exception) -> SettingsError:
+    """What follows the question mark in the URL is nothing that the client library takes."""
+    return SettingsError(
+        "the online store's URL has an option that cannot be",
+        seen=str(problem),
+        allowed="?prefix=NAME, and the options of redis-py, such as ssl_ca_certs=FILE",
+        where=shown,
+        next_step="mend [stores] online in gapless.toml",
+    )
 
 
 def evicting(shown: str, policy: str) -> Refused:

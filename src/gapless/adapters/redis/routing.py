@@ -15,7 +15,7 @@ from redis.crc import key_slot
 from redis.retry import Retry
 
 from gapless.adapters.redis.exchange import Address, Command
-from gapless.adapters.redis.failures import unreachable
+from gapless.adapters.redis.failures import bad_option, unreachable
 from gapless.adapters.redis.urls import Target
 
 __all__ = ["Router", "router"]
@@ -48,14 +48,19 @@ def router(target: Target, timeout_s: float) -> Router:
 
 def _client(target: Target, timeout_s: float, **address: Any) -> redis.Redis:
     """One attempt for each connection: waiting and trying again are the caller's to decide."""
-    client: redis.Redis = redis.Redis.from_url(
-        target.url,
-        protocol=2,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 0),
-    )
-    client.connection_pool.connection_kwargs.update(address)
+    try:
+        client: redis.Redis = redis.Redis.from_url(
+            target.url,
+            protocol=2,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 0),
+        )
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # connects to nothing; refuses unknown options
+    except (TypeError, ValueError, redis.RedisError) as problem:
+        raise bad_option(target.shown, problem) from None
+    pool.connection_kwargs.update(address)
     return client
 
 
