@@ -75,6 +75,16 @@ def test_init_leaves_out_what_cannot_be_read_and_says_what_it_could_not_decide(t
     assert "declares no product named 'product'" in capsys.readouterr().err
 
 
+def test_init_reads_past_lines_that_make_no_row(tmp_path, capsys):
+    (tmp_path / "a.jsonl").write_text('{"at": "2024-01-01", "n": 1}\n{broken\n{"at": "2024-01-02", "n": 2}\n')
+    (tmp_path / "b.tsv").write_text("at\tn\n2024-01-01\t1\n2024-01-01\n2024-01-02\t2\n")
+    sources = ["--source", f"a={tmp_path}/a.jsonl", "--source", f"b={tmp_path}/b.tsv"]
+    answer(capsys, "init", str(tmp_path / "new"), *sources)
+    text = (tmp_path / "new" / "product.py").read_text()
+    assert text.count('"n": int,') == 2
+    assert "# a.jsonl: 2 rows" in text
+
+
 def test_a_command_that_does_not_exist_is_guessed(capsys):
     assert main(["trian"]) == 2
     assert "did you mean 'train'?" in capsys.readouterr().err

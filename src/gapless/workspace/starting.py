@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+from pyarrow import csv
+from pyarrow import json as pa_json
 
 from gapless.errors import DefinitionError, InputError
 from gapless.product import check_name
@@ -14,6 +19,9 @@ from gapless.schema import Schema
 from gapless.workspace.settings import FILE
 
 __all__ = ["start"]
+
+_FIRST = 100_000
+"""So many rows are looked at."""
 
 _TOML = """\
 # What the product {name!r} runs on. Every line has this default; paths start at this file.
@@ -117,7 +125,6 @@ def start(folder: Path, files: Mapping[str, Path]) -> list[Path]:
 
 def _source(name: str, file: Path) -> str:
     check_name("event source", name, where=f"--source {name}={file}")
-    formats = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
     if not file.is_file():
         raise InputError(
             f"the file for source {name!r} cannot be read",
@@ -126,8 +133,8 @@ def _source(name: str, file: Path) -> str:
             next_step=f"look at what is in {file.parent}",
         )
     try:
-        data = ds.dataset(str(file), format=formats.get(file.suffix.lower(), "parquet"))
-        rows, schema, first = data.count_rows(), data.schema, data.head(100_000)
+        data = _read(file)
+        rows, schema, first = data.count_rows(), data.schema, data.head(_FIRST)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(
             f"the file for source {name!r} cannot be read",
@@ -149,6 +156,36 @@ def _source(name: str, file: Path) -> str:
         known_at=f'    # known_at="{times[-1]}",  # if rows become known later than they happen\n' if times[1:] else "",
         event_id=_event_id(first, ids),
     )
+
+
+def _read(file: Path) -> ds.Dataset:
+    """The file, without lines that make no row: ingest puts those aside, so they are no reason to refuse it here."""
+    ending = file.suffix.lower()
+    if ending in (".csv", ".tsv"):
+        comma = "\t" if ending == ".tsv" else ","
+        lines = csv.ParseOptions(delimiter=comma, invalid_row_handler=lambda row: "skip")
+        return ds.dataset(str(file), format=ds.CsvFileFormat(parse_options=lines))
+    if ending not in (".json", ".jsonl", ".ndjson"):
+        return ds.dataset(str(file), format="parquet")
+    try:
+        data = ds.dataset(str(file), format="json")
+        data.count_rows()
+    except pa.ArrowInvalid:
+        return ds.dataset(_whole_lines(file))
+    return data
+
+
+def _whole_lines(file: Path) -> pa.Table:
+    with file.open("rb") as lines:
+        whole = b"".join(line for line in islice(lines, _FIRST) if _is_object(line))
+    return pa_json.read_json(BytesIO(whole))
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def _is_readable(column: str) -> bool:
