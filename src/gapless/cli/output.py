@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["Step", "console", "emit", "facts", "json_option", "progress", "table", "workspace_option"]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
+_BETWEEN = 3
+"""Characters between two columns."""
+_FOLDED = 16
+"""A column of several words is not made narrower than this for the sake of others, unless its words are short."""
+
 workspace_option = click.option(
     "--workspace", "folder", default=".", metavar="DIR", help="The folder with gapless.toml, or one below it."
 )
@@ -37,19 +42,30 @@ def emit(document: Mapping[str, Any] | Sequence[Any], render: Callable[[Console]
 
 
 def table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
-    """A table whose numbers stand right and whose long cells fold."""
+    """A table whose numbers stand right and whose long cells fold; those that are one word do so last."""
     from rich import box
     from rich.table import Table
 
     if title is not None:  # by itself: as the table's own it would fold at the table's width
         out.print(title, markup=False)
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    cells = [[_cell(value) for value in row] for row in rows]
+    whole = _kept_whole([[name, *(row[i] for row in cells)] for i, name in enumerate(columns)], out.width)
     for i, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[i], int | float) or row[i] is None for row in rows)
-        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        drawn.add_row(*(_cell(value) for value in row))
+        drawn.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=whole[i])
+    for row in cells:
+        drawn.add_row(*row)
     out.print(drawn)
+
+
+def _kept_whole(columns: Sequence[Sequence[str]], width: int) -> list[bool]:
+    """Which columns hold single words, where these fit: a name that is broken in two cannot be copied."""
+    words = [not any(" " in cell for cell in column) for column in columns]
+    longest = [max(len(word) for cell in column for word in cell.split(" ")) for column in columns]
+    least = sum(size if one else min(size, _FOLDED) for one, size in zip(words, longest, strict=True))
+    fits = least + _BETWEEN * (len(columns) - 1) <= width
+    return [one and fits for one in words]
 
 
 def facts(out: Console, pairs: Mapping[str, object]) -> None:
