@@ -160,7 +160,7 @@ def _row_count(tensors: Sequence[Tensor], limit: int) -> int:
     shapes = {tuple(tensor.shape) for tensor in tensors}
     rows = {shape[0] for shape in shapes if shape[1:] in ((), (1,)) and shape}
     if len(rows) != 1 or any(not shape or shape[1:] not in ((), (1,)) for shape in shapes) or min(rows) < 1:
-        seen = ", ".join(sorted(map(str, shapes)))
+        seen = ", ".join(sorted(map(str, shapes))) or "no inputs"
         raise Problem(
             400, "bad_shape", "shapes that are not one column each", seen=seen, allowed="[n] or [n, 1], n >= 1"
         )
