@@ -23,7 +23,9 @@ def test_features_of_a_models_requests_come_with_the_freshness_of_each_view():
 
 @pytest.mark.parametrize("at", ["1970-01-01T03:00:00Z", 3 * HOUR])
 def test_features_of_views_need_keys_alone(at):
-    got = ask(application(), "POST", "/v1/features", {"views": ["shape"], "rows": [{"shop": "s"}, {}], "at": at})
+    got = ask(
+        application(), "POST", "/v1/features", {"views": ["shape"], "rows": [{"shop": "s"}, {"shop": None}], "at": at}
+    )
     assert [row["keys"] for row in got.json["features"]] == [{"shop": "s"}, {"shop": None}]
     assert [row["values"]["shape__hours"] for row in got.json["features"]] == [3.0, 3.0]
     assert got.json["views"] == {"shape": {"as_of": None, "age_us": None, "expected_us": None}}
@@ -44,7 +46,7 @@ def test_values_that_are_not_those_of_their_instant_say_why():
         ({"views": ["shape"], "rows": [{"shop": 3}]}, 422, "shop"),
         ({"model": "basket", "requests": [ROW | {"amount": "x"}]}, 422, "amount"),
         ({"views": "shape", "rows": []}, 422, "views"),
-        ({"views": ["shape"], "rows": [{}], "at": 10**18}, 422, "at"),
+        ({"views": ["shape"], "rows": [{"shop": None}], "at": 10**18}, 422, "at"),
         ({"vies": ["shape"]}, 422, None),
         (b"{", 400, None),
     ],
@@ -52,6 +54,19 @@ def test_values_that_are_not_those_of_their_instant_say_why():
 def test_what_does_not_fit_is_named(body, status, field):
     got = ask(application(), "POST", "/v1/features", body)
     assert (got.status, got.error.get("field")) == (status, field)
+
+
+def test_a_row_without_a_key_of_the_views_is_named():
+    body = {"views": ["shape"], "rows": [{"shop": "s"}, {}]}
+    got = ask(application(), "POST", "/v1/features", body)
+    assert got.status == 422
+    assert got.error == {
+        "code": "missing_field",
+        "message": "it is needed",
+        "row": 1,
+        "field": "shop",
+        "allowed": "a text, or null",
+    }
 
 
 def test_a_store_that_is_away_is_503():

@@ -32,6 +32,7 @@ _JSON_TYPES: dict[Type, Document] = {
 _TRUST = {"type": "string", "enum": ["ok", "degraded", "unreliable"]}
 _ABOUT = "Predictions that say how far to trust them."
 _ANY: Document = {"type": "object", "additionalProperties": True}
+_KEYS = _ANY | {"description": "every key that the views are read by; null: there is no such entity"}
 _READING = (401, 403, 404, 429, 503)
 _ASKING = (400, 401, 403, 404, 408, 413, 415, 422, 429, 503, 504)
 _SHORT = {
@@ -121,7 +122,7 @@ def _common(models: list[Signature]) -> Document:
 
 def _views() -> Document:
     of_model = _object({"model": {"type": "string"}, "requests": _some(_ANY)}, ["model", "requests"])
-    of_views = _object({"views": _some({"type": "string"}), "rows": _some(_ANY), "at": _INSTANT}, ["views", "rows"])
+    of_views = _object({"views": _some({"type": "string"}), "rows": _some(_KEYS), "at": _INSTANT}, ["views", "rows"])
     freshness = {"as_of": _or_null({"type": "string"}), "age_us": _or_null({"type": "integer"})}
     views = {"type": "object", "additionalProperties": {"type": "object", "properties": freshness}}
     row = _object(

@@ -50,6 +50,7 @@ class RowDecoder:
 
     Parameters:
         columns — of a row; required — those that must be there and not null, others are null where they are absent.
+        complete — every column must be there, be it null: an absent one is a mistake and no unknown value.
         time — the column that is the instant of asking where it is absent; None: there is none.
         member — the NAME that holds the rows; others — more members with their types, for a caller of its own.
 
@@ -64,11 +65,13 @@ class RowDecoder:
         columns: Schema,
         *,
         required: Sequence[str] = (),
+        complete: bool = False,
         time: str | None = None,
         member: str = "requests",
         limit: int = 10_000,
     ) -> None:
         self._columns, self._required, self._time, self._limit = columns, frozenset(required), time, limit
+        self._complete = complete
         self._instants = [name for name, kind in columns.items() if kind is Type.TIMESTAMP]
         row = msgspec.defstruct("Row", self._fields(), forbid_unknown_fields=True, gc=False)
         many = Annotated[list[row], msgspec.Meta(min_length=1)]  # type: ignore[valid-type]
@@ -78,8 +81,8 @@ class RowDecoder:
 
     def _fields(self) -> list[Any]:
         needed = [(name, _TYPES[kind]) for name, kind in self._columns.items() if name in self._required]
-        free = [(name, _TYPES[kind] | None, None) for name, kind in self._columns.items() if name not in self._required]
-        return [*needed, *free]
+        free = [(name, _TYPES[kind] | None) for name, kind in self._columns.items() if name not in self._required]
+        return [*needed, *(free if self._complete else [(*one, None) for one in free])]
 
     def body(self, text: bytes, now_us: int) -> list[Row]:
         """The rows of a whole body."""
