@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gapless.clock import format_instant, parse_instant
 from gapless.schema import Type
 from gapless.serving.http import Limits
-from tests.serving.http.basket import COLUMNS, Baskets, HungLog, ListLog, PromptLog, application, predicted
+from tests.serving.http.basket import COLUMNS, Basket, Baskets, HungLog, ListLog, PromptLog, application, predicted
 from tests.serving.http.client import ask, asked
 
 PATH = "/v1/models/basket/predict"
@@ -297,3 +297,38 @@ def test_a_column_may_have_any_name_that_python_allows():
     decoder = RowDecoder(Schema(tuple((name, Type.FLOAT) for name in names)), required=["class"])
     body = json.dumps({"requests": [dict.fromkeys(names, 1)]}).encode()
     assert decoder.body(body, 0) == [dict.fromkeys(names, 1.0)]
+
+
+class Broken(Basket):
+    """A model whose runtime raises what nobody foresaw."""
+
+    def answer(self, rows, now_us):
+        raise RuntimeError("the graph has a hole")
+
+
+def test_an_error_that_nobody_foresaw_is_500_in_the_form_of_the_path_and_the_log_has_it_all(caplog):
+    models = Baskets()
+    app = application(models)
+    models.get = lambda model: Broken()
+    got = ask(app, "POST", "/v1/models/basket/predict", {"requests": [{"basket_id": "a"}]})
+    assert (got.status, got.error["code"]) == (500, "internal")
+    assert got.headers["connection"] == "close"
+    assert "hole" not in got.body.decode()  # what is inside is nothing for a client
+    assert "RuntimeError: the graph has a hole" in caplog.text
+    assert "Traceback" in caplog.text
+    inputs = [{"name": "basket_id", "shape": [1], "datatype": "BYTES", "data": ["a"]}]
+    infer = ask(app, "POST", "/v2/models/basket/infer", {"inputs": inputs})
+    assert (infer.status, type(infer.error)) == (500, str)
+    counts = app.service.meters.snapshot.counts
+    assert counts["gapless_problems", ("/v1/models/{model}/predict", "internal")] == 1
+    assert counts["gapless_requests", ("/v1/models/{model}/predict", "POST", "500")] == 1
+    del models.get
+    again = ask(app, "POST", "/v1/models/basket/predict", {"requests": [{"basket_id": "a", "amount": 1}]})
+    assert again.status == 200
+
+
+def test_the_same_from_a_thread_of_a_model_that_may_block():
+    models = Baskets(local=False)
+    models.get = lambda model: Broken()
+    got = ask(application(models), "POST", "/v1/models/basket/predict", {"requests": [{"basket_id": "a"}]})
+    assert (got.status, got.error["code"]) == (500, "internal")

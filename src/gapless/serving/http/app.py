@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
@@ -34,16 +37,26 @@ class Application:
 
     def __init__(self, service: Service, *, closing: Sequence[Callable[[], None]] = ()) -> None:
         self.service, self._closing = service, closing
-        nowhere = Endpoint(service, "other", {method: Operation(_nowhere, None) for method in ("GET", "POST")})
+        self._nowhere = nowhere = Endpoint(
+            service, "other", {method: Operation(_nowhere, None) for method in ("GET", "POST")}
+        )
         # uvicorn's lifespan protocol is Starlette's; what goes on in between is ours.
-        self._router = Router(routes(service), default=nowhere, lifespan=self._life, redirect_slashes=False)
+        router = Router(routes(service), default=nowhere, lifespan=self._life, redirect_slashes=False)
+        self._handling = ExceptionMiddleware(router, {Exception: self._unforeseen})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One event of the server."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
             return
-        await self._router(scope, receive, send)
+        await self._handling(scope, receive, send)
+
+    async def _unforeseen(self, request: Request, error: Exception) -> Response:
+        """Such as what a model's own runtime raises: this request fails, the others do not notice."""
+        endpoint: Endpoint = request.scope.get("endpoint", self._nowhere)
+        reply = endpoint.unforeseen(request.method, error)
+        # Nobody knows how much of the request was read: the connection ends with it.
+        return Response(reply.body, reply.status, {"connection": "close"}, reply.content_type)
 
     @asynccontextmanager
     async def _life(self, app: Any) -> AsyncIterator[None]:

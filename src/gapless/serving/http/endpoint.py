@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from gapless.errors import GaplessError
 from gapless.ports.metadata import Role
-from gapless.serving.http.problems import Problem, problem_of
+from gapless.serving.http.problems import Problem, internal, problem_of
 from gapless.serving.http.reply import Disconnected, Exchange, Reply, problem_reply
 from gapless.serving.http.service import Service
 
@@ -47,7 +47,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         service, began = self.service, self.service.ticks()
         exchange = Exchange(scope, receive)
-        status = 500  # of an error that nobody foresaw: the server answers and logs it
+        status = 500  # of an error that nobody foresaw: see `unforeseen`
         try:
             reply, close = await self._reply(exchange)
             status = reply.status
@@ -73,9 +73,17 @@ class Endpoint:
                 _LOG.error("%s %s: %s", exchange.method, self.route, error)
             return self._explained(exchange, found)
 
+    def unforeseen(self, method: str, error: Exception) -> Reply:
+        """What the client is told of an error that nobody foresaw; the log has all of it, and it is counted."""
+        _LOG.error("%s %s: an error that nobody foresaw", method, self.route, exc_info=error)
+        return self._explained_as(internal())
+
     def _explained(self, exchange: Exchange, problem: Problem) -> tuple[Reply, bool]:
+        return self._explained_as(problem), problem.close or exchange.leaves_much
+
+    def _explained_as(self, problem: Problem) -> Reply:
         self.service.meters.add("gapless_problems", (self.route, problem.code))
-        return self.explain(problem), problem.close or exchange.leaves_much
+        return self.explain(problem)
 
     def _operation(self, method: str) -> Operation:
         found = self.operations.get("GET" if method == "HEAD" else method)

@@ -8,7 +8,7 @@ from typing import Any
 
 from gapless.errors import GaplessError, InputError, NotFound, Transient
 
-__all__ = ["Problem", "problem_of"]
+__all__ = ["Problem", "internal", "problem_of"]
 
 _SEEN_CHARACTERS = 200
 
@@ -70,6 +70,11 @@ def problem_of(error: GaplessError) -> Problem:
         return Problem(422, "unfit_value", error.what, seen=error.seen, allowed=error.allowed)
     if isinstance(error, Transient):
         return Problem(503, "unavailable", error.what, retry_after_s=1)
+    return internal()
+
+
+def internal() -> Problem:
+    """An error of ours: the client can do nothing about it, and is told no more."""
     return Problem(500, "internal", f"{HTTPStatus(500).phrase}: the server's own log says what happened")
 
 
