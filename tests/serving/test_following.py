@@ -254,7 +254,7 @@ def test_without_its_database_a_server_goes_on_and_files_incidents_later(world):
 
 def test_started_without_its_database_it_serves_what_was_live_last(world, tmp_path):
     world.promote("2", "1")
-    memory = Remembered(tmp_path / "live.json")
+    memory = Remembered(tmp_path / "live.json", DATABASE)
     world.follower(memory).look()
     world.metadata = Away(world.metadata)
     world.metadata.away = True
@@ -308,11 +308,46 @@ def test_a_note_that_cannot_be_written_is_said_and_stops_nothing(world):
     assert "no space left" in served.follower.faults["memory"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"m": {}}', '{"m": {"revision": 1, "since_us": 0, "routes": []}}'])
-def test_a_note_that_cannot_be_read(tmp_path, text):
+DATABASE = "postgresql://ada:secret@db.example.org/gapless"
+
+
+@pytest.mark.parametrize("live", ["", "[]", '{"m": {}}', '{"m": {"revision": 1, "since_us": 0, "routes": []}}'])
+def test_a_note_that_cannot_be_read(tmp_path, live):
+    memory = Remembered(tmp_path / "live.json", DATABASE)
+    memory.save({})
+    memory.file.write_text(memory.file.read_text().replace("{}", live))
+    with pytest.raises(CorruptData, match="what was live"):
+        memory.load()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{"])
+def test_a_note_that_is_none(tmp_path, text):
     (tmp_path / "live.json").write_text(text)
     with pytest.raises(CorruptData, match="what was live"):
-        Remembered(tmp_path / "live.json").load()
+        Remembered(tmp_path / "live.json", DATABASE).load()
+
+
+@pytest.mark.parametrize("other", ["sqlite:////srv/metadata.db", "postgresql://ada:secret@db.example.org/trial"])
+def test_a_note_of_another_database_is_not_used(world, tmp_path, other):
+    world.promote("2")
+    memory = Remembered(tmp_path / "live.json", DATABASE)
+    world.follower(memory).look()
+    assert memory.load()["m"].live == "2"
+    assert "secret" not in memory.file.read_text()
+    moved = Remembered(memory.file, other)
+    assert moved.load() == {}
+    world.metadata = Away(world.metadata)
+    world.metadata.away = True
+    served = world.follower(moved)
+    served.look()
+    assert served.follower.wanted == {}
+    assert "memory" not in served.follower.faults
+    assert Remembered(memory.file, DATABASE.replace("secret", "changed")).load()["m"].live == "2"
+
+
+def test_a_note_that_does_not_say_whose_it_is_is_not_used(tmp_path):
+    (tmp_path / "live.json").write_text('{"m": {"revision": 1, "since_us": 0, "routes": [{"version": "1"}]}}')
+    assert Remembered(tmp_path / "live.json", DATABASE).load() == {}
 
 
 @pytest.mark.parametrize(

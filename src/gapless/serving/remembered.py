@@ -6,7 +6,9 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gapless.errors import CorruptData, StorageError
 from gapless.ports.metadata import Deployment, Route
@@ -18,9 +20,13 @@ __all__ = ["Remembered"]
 class Remembered:
     """Deployments in a file, replaced as a whole; several servers may share it.
 
+    Parameters:
+        database — the URL of the metadata database that they are learned from. What another one said is not used:
+            nobody decided it for who asks this one. The file holds a digest of it, without user and password.
+
     Examples:
         >>> import tempfile
-        >>> file = Remembered(Path(tempfile.mkdtemp()) / "live.json")
+        >>> file = Remembered(Path(tempfile.mkdtemp()) / "live.json", "sqlite:///m.db")
         >>> file.load()
         {}
         >>> file.save({"m": Deployment("m", 4, 0, (Route("3"), Route("2", "fallback")))})
@@ -29,15 +35,18 @@ class Remembered:
     """
 
     file: Path
+    database: str
 
     def load(self) -> dict[str, Deployment]:
-        """What `save` was given last; nothing where it never was.
+        """What `save` was given last; nothing where it never was, or was for another database.
 
         Raises: CorruptData, StorageError.
         """
         try:
             document = json.loads(self.file.read_bytes())
-            return {name: _deployment(name, fields) for name, fields in document.items()}
+            if document.get("database") != _digest(self.database):
+                return {}
+            return {name: _deployment(name, fields) for name, fields in document["live"].items()}
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -53,7 +62,8 @@ class Remembered:
     def save(self, deployments: Mapping[str, Deployment]) -> None:
         """They are in the file. Raises: StorageError; then the file is what it was."""
         own = self.file.with_name(f".{self.file.name}.{os.getpid()}")
-        document = {name: asdict(deployment) for name, deployment in deployments.items()}
+        live = {name: asdict(deployment) for name, deployment in deployments.items()}
+        document = {"database": _digest(self.database), "live": live}
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             own.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -62,6 +72,12 @@ class Remembered:
             raise StorageError("cannot note down what is live", seen=str(error), where=str(self.file)) from error
         finally:
             own.unlink(missing_ok=True)
+
+
+def _digest(url: str) -> str:
+    """Of a database whatever its password is today."""
+    parts = urlsplit(url)
+    return sha256(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().encode()).hexdigest()
 
 
 def _deployment(name: str, fields: Mapping[str, object]) -> Deployment:

@@ -76,7 +76,7 @@ class Predictors:
 
 def live(parts: Parts, predictors: Predictors) -> Live:
     """See `Workspace.live`."""
-    memory = Remembered(parts.home("serving") / "live.json")
+    memory = Remembered(parts.home("serving") / "live.json", parts.settings.metadata_url)
     follower = Follower(parts.metadata, predictors.load, predictors.clock, memory=memory)
     freshness = {view.name: view.freshness_us for model in parts.product.models for view in model.views}
     return Live(follower, predictors.store, Views(predictors.store, freshness), closing=parts.online.close)
