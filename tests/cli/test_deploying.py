@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from functools import partial
@@ -10,16 +11,18 @@ from types import SimpleNamespace
 
 import mlflow
 import pytest
+from rich.console import Console
 
 import gapless as gl
 from gapless.adapters.onnx import OnnxRuntime
 from gapless.bundle import as_json, write_bundle
 from gapless.bundle.opening import open_scorer
 from gapless.cli import main
+from gapless.cli.deciding import show_decided
 from gapless.clock import format_instant
-from gapless.deploying import inspect
+from gapless.deploying import Decided, inspect
 from gapless.deploying.gates import integrity_of
-from gapless.ports.metadata import Incident, Proposal, Route
+from gapless.ports.metadata import Decision, Incident, Proposal, Route
 from gapless.workspace.versions import fetch_bundle
 from tests.cli.shop import answer, copy, ingest_all, make_shop
 
@@ -163,6 +166,15 @@ def test_killed_behind_the_decision_the_alias_follows_with_the_next_command(shop
     assert alias(shop) == "1"
     shop.ask("deployments")
     assert alias(shop) == "2"
+
+
+def test_a_note_is_shown_to_people_at_the_width_of_their_terminal():
+    note = "roc_auc is worse than in version 1, beyond both intervals: 0.7 (0.68 to 0.72), was 0.8 (0.78 to 0.82)"
+    decided = Decided(Decision(2, "m", "promote", 0, "ada", "", (Route("1"),), (Route("2"),), {}), notes=(note,))
+    show_decided(out := Console(record=True, width=80, file=io.StringIO()), decided)
+    lines = out.export_text().splitlines()
+    assert "note: " + note in " ".join(line.strip() for line in lines)
+    assert max(map(len, lines)) <= 80
 
 
 def test_an_unknown_version_and_model(shop):

@@ -58,6 +58,34 @@ def test_a_promotion_is_recorded_with_its_grounds(metadata):
     assert said(metadata) == [("promote", "done")] * 2
 
 
+def measured(name, low, value, high):
+    return {name: value, f"{name}.low": low, f"{name}.high": high}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_said"),
+    [
+        (measured("roc_auc", 0.78, 0.8, 0.82), measured("roc_auc", 0.68, 0.7, 0.72), True),
+        (measured("roc_auc", 0.78, 0.8, 0.82), measured("roc_auc", 0.68, 0.7, 0.79), False),
+        (measured("roc_auc", 0.68, 0.7, 0.72), measured("roc_auc", 0.78, 0.8, 0.82), False),
+        (measured("rmse", 10.0, 11.0, 12.0), measured("rmse", 13.0, 14.0, 15.0), True),
+        (measured("rmse", 13.0, 14.0, 15.0), measured("rmse", 10.0, 11.0, 12.0), False),
+        ({"roc_auc": 0.8}, {"roc_auc": 0.1}, False),
+        ({"brier": 0.1}, measured("roc_auc", 0.1, 0.2, 0.3), False),
+    ],
+)
+def test_a_metric_that_is_worse_beyond_both_intervals_is_said_and_stops_nothing(metadata, before, after, is_said):
+    shelf = put_live(metadata, "1", shelf=Shelf(good("1", metrics=before), good("2", metrics=after)))
+    made = promote(replace(ASKED, version="2"), metadata, shelf, at_us=7)
+    assert live(metadata) == ["2", "1"]
+    assert any("is worse than in version 1" in note for note in made.notes) == is_said
+    assert made.decision.evidence["notes"] == list(made.notes)
+    if is_said:
+        (name, was), (_, now) = next(iter(before.items())), next(iter(after.items()))
+        assert all(f"{value:g} (" in made.notes[0] for value in (was, now))
+        assert made.notes[0].startswith(name)
+
+
 def test_what_is_shut_changes_nothing_and_is_written_down(metadata):
     shelf = put_live(metadata, "1")
     shelf.versions["2"] = good("2", faults={"golden": "row 3 differs"})

@@ -8,7 +8,7 @@ from sklearn import metrics as sk
 
 from gapless.clock import DAY, HOUR
 from gapless.errors import DefinitionError, UnknownName
-from gapless.product.metrics import METRIC_KINDS
+from gapless.product.metrics import LESS_IS_BETTER, METRIC_KINDS
 from gapless.training.evaluate import evaluate
 from gapless.training.importance import permutation_importance
 from gapless.training.metrics import METRICS, Scored, check_metrics
@@ -122,3 +122,4 @@ def test_no_answer_at_all_leaves_every_metric_undefined():
 
 def test_every_metric_that_a_model_may_name_can_be_computed():
     assert {name: metric.kind for name, metric in METRICS.items()} == METRIC_KINDS
+    assert {name for name, metric in METRICS.items() if not metric.greater_is_better} == LESS_IS_BETTER

@@ -38,7 +38,7 @@ def show_decided(out: Console, decided: Decided) -> None:
     table(out, ["gate", "version", "is", "seen"], rows, title="")
     _metrics(out, decision.evidence.get("metrics", {}))
     for note in decided.notes:
-        click.echo(f"note: {note}")
+        out.print(f"note: {note}", markup=False, highlight=False)  # which breaks lines between words
 
 
 def show_decisions(out: Console, decisions: Sequence[Decision]) -> None:

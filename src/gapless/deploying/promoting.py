@@ -6,11 +6,12 @@ look at the versions ─► gates ─► one transaction: compare with what was 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gapless.deploying.auditing import refusals
+from gapless.deploying.comparing import worse
 from gapless.deploying.gates import Gate, check, gates_of, integrity_of
 from gapless.deploying.history import bundle_hash_of, earlier
 from gapless.deploying.inspecting import Inspection
@@ -92,9 +93,12 @@ def promote(asked: Promotion, metadata: Metadata, look: Look, *, at_us: int) -> 
         gates = gates_of(found, asked.model, live, routes, allow_pickle=asked.allow_pickle)
         gates += [gate for one in chain for gate in integrity_of(one, asked.model, allow_pickle=asked.allow_pickle)]
         forced = check(gates, model=asked.model, version=asked.version, force=asked.force)
+        metrics = _compared(found, live, chain, look)
+        if live is not None:
+            notes += worse(found.metrics, metrics[live.live], live_version=live.live)
         evidence = {
             "gates": [gate.to_dict() | {"forced": not gate.passed} for gate in gates],
-            "metrics": _compared(found, live, chain, look),
+            "metrics": {version: _finite(one) for version, one in metrics.items()},
             "hashes": {one.version: dict(one.hashes) for one in (found, *chain)},
             "notes": notes,
         }
@@ -170,12 +174,12 @@ def _usual(version: str, live: Deployment | None) -> list[str]:
 
 def _compared(
     found: Inspection, live: Deployment | None, chain: Sequence[Inspection], look: Look
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Mapping[str, float]]:
     """Metrics of the version beside those of what is live; each on its own evaluation."""
-    metrics = {found.version: _finite(found.metrics)}
+    metrics = {found.version: found.metrics}
     if live is not None and live.live not in metrics:
         known = next((one for one in chain if one.version == live.live), None)
-        metrics[live.live] = _finite(known.metrics if known is not None else _metrics(live.live, look))
+        metrics[live.live] = known.metrics if known is not None else _metrics(live.live, look)
     return metrics
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from gapless.errors import DefinitionError, Site, UnknownName
 
-__all__ = ["METRIC_KINDS", "Kind", "check_metric_names"]
+__all__ = ["LESS_IS_BETTER", "METRIC_KINDS", "Kind", "check_metric_names"]
 
 Kind = Literal["classification", "regression"]
 
@@ -22,6 +22,9 @@ METRIC_KINDS: Mapping[str, Kind] = {
     "mae": "regression",
     "r2": "regression",
 }
+
+LESS_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "rmse", "mae"})
+"""Of the others, more is."""
 
 
 def check_metric_names(names: Iterable[str], kind: Kind, *, where: Site | None = None) -> None:
