@@ -79,3 +79,19 @@ def test_after_the_pause_one_caller_asks_and_the_others_do_not_wait_for_it(parts
     answer.set()
     prober.join()
     assert breaker.read([b"a"]) == [b"1"]
+
+
+def test_going_away_and_coming_back_is_logged_once_each(parts, caplog):
+    store, clock, breaker = parts
+    for _ in range(2):
+        caplog.clear()
+        store.broken = Transient("no answer\nat all")
+        for _ in range(5):
+            refused(breaker)
+            clock.us += SECOND // 2
+        assert [one.getMessage() for one in caplog.records] == ["the online store went away: no answer at all"]
+        store.broken, clock.us = None, clock.us + SECOND
+        for _ in range(3):
+            breaker.read([b"a"])
+        (back,) = caplog.records[1:]
+        assert back.getMessage().startswith("the online store is back; it was away since 2023-11-14T22:13:2")

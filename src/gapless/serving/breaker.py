@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -12,13 +13,15 @@ from gapless.ports.online import Committed, OnlineCapabilities, OnlineStore, Upd
 __all__ = ["Breaker"]
 
 PAUSE_US = SECOND
+_LOG = logging.getLogger("gapless.serving")
 
 
 class Breaker:
     """An OnlineStore that stops asking for a while after a read failed; damage of single values is none of its concern.
 
     During the pause every read raises Transient at once, with what the store said. After it one caller asks again and
-    the others go on as before until it has an answer: so a store that comes back is used by itself.
+    the others go on as before until it has an answer: so a store that comes back is used by itself. That it went away
+    and that it is back is logged, a line for each change.
 
     Parameters:
         store — what is read; writes and the rest pass through untouched.
@@ -55,7 +58,8 @@ class Breaker:
         except (RemoteError, StorageError) as error:
             self._failed(error)
             raise
-        self._error = None
+        if self._error is not None:
+            self._recovered()
         return found
 
     def _refuse_in_pause(self) -> None:
@@ -69,12 +73,20 @@ class Breaker:
                 return
         raise Transient(error.what, seen=error.seen, next_step=error.next_step, where=error.where) from error
 
+    def _recovered(self) -> None:
+        with self._lock:
+            was, self._error = self._error, None
+        if was is not None:  # else another thread said it
+            _LOG.warning("the online store is back; it was away since %s", format_instant(self._since_us))
+
     def _failed(self, error: RemoteError | StorageError) -> None:
         with self._lock:
-            now = self._clock.now_us()
-            if self._error is None:
+            now, is_new = self._clock.now_us(), self._error is None
+            if is_new:
                 self._since_us = now
             self._error, self._again_us = error, now + self._pause_us
+        if is_new:
+            _LOG.error("the online store went away: %s", " ".join(error.what.split()))
 
     def commit(self, updates: Mapping[bytes, Update], offsets: Mapping[bytes, Update]) -> Committed:
         """The store's."""

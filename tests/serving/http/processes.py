@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -50,11 +50,20 @@ class Running:
 
 
 @contextmanager
-def started(*words: object) -> Iterator[Running]:
-    """`python -m WORDS`, which prints its URL first; stopped at the end where it still runs."""
+def started(*words: object, errors: Path | None = None) -> Iterator[Running]:
+    """`python -m WORDS`, which prints its URL first; stopped at the end where it still runs.
+
+    Parameters:
+        errors — the file that its stderr goes to; None: that of the tests.
+    """
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
     command = [sys.executable, "-m", *map(str, words)]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        nullcontext() if errors is None else errors.open("w") as stderr,
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as process,
+    ):
         assert process.stdout is not None
         try:
             running = Running(process, process.stdout.readline().strip())
@@ -67,7 +76,7 @@ def started(*words: object) -> Iterator[Running]:
 
 
 @contextmanager
-def basket(folder: Path, *, workers: int = 1, drain_s: float = 1.0) -> Iterator[Running]:
+def basket(folder: Path, *, workers: int = 1, drain_s: float = 1.0, errors: Path | None = None) -> Iterator[Running]:
     """A server of the basket model."""
-    with started("tests.serving.http.serve_basket", workers, drain_s, folder) as running:
+    with started("tests.serving.http.serve_basket", workers, drain_s, folder, errors=errors) as running:
         yield running

@@ -108,7 +108,8 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path):
 
 
 def test_a_worker_that_is_killed_is_replaced_while_the_other_answers(tmp_path):
-    with basket(tmp_path, workers=2) as server:
+    errors = tmp_path / "stderr"
+    with basket(tmp_path, workers=2, errors=errors) as server:
         first = server.children()
         assert len(first) == 2
         for _ in range(20):
@@ -121,8 +122,10 @@ def test_a_worker_that_is_killed_is_replaced_while_the_other_answers(tmp_path):
         assert first[1] in server.children()
         server.wait_ready()
         until(lambda: (sample(server.get("/metrics"), "gapless_requests_total", **LISTED) or 0) >= 40)
+        (new,) = set(server.children()) - set(first)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(60) == 0
+    assert errors.read_text().splitlines() == [f"worker {first[0]} died of signal 9; worker {new} takes its place"]
 
 
 LISTED = {"route": "/v1/models", "method": "GET", "status": "200"}

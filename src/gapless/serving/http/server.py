@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import signal
 import socket
@@ -21,6 +22,8 @@ from gapless.serving.http.app import Application
 __all__ = ["Listening", "listen", "run"]
 
 _BACKLOG = 2048
+_DYING_S = 1.0
+_LOG = logging.getLogger("gapless.serving")
 
 
 @dataclass(frozen=True)
@@ -187,10 +190,13 @@ class _Supervisor(Multiprocess):
         for index, process in enumerate(self.processes):
             if self.should_exit.is_set() or self._is_alive(process):
                 continue
+            process.process.join(_DYING_S)  # its end of the pipe is closed a moment before it is gone
+            hangs = process.process.is_alive()
             process.kill()
             process.join()
             if self._was_ready or (process.exitcode or 0) <= 0:  # below 0: it did not fail, it was killed
                 self.processes[index] = self._started()
+                _LOG.error("%s; worker %s takes its place", _end_of(process, hangs=hangs), self.processes[index].pid)
             else:
                 self.failed = True
                 self.should_exit.set()
@@ -215,3 +221,13 @@ class _Supervisor(Multiprocess):
         process.start()
         process.child_conn.close()  # else its end would stay open here, and a dead worker would be waited for
         return process
+
+
+def _end_of(process: Process, *, hangs: bool) -> str:
+    """How a worker came to its end, for who reads the log."""
+    code = process.exitcode or 0
+    if hangs:
+        return f"worker {process.pid} did not answer and was killed"
+    return (
+        f"worker {process.pid} died of signal {-code}" if code < 0 else f"worker {process.pid} ended with code {code}"
+    )
