@@ -12,7 +12,7 @@ from gapless.clock import format_instant
 from gapless.serving.answers import Features, Freshness
 from gapless.serving.http.problems import Problem
 from gapless.serving.http.reply import Exchange, Reply, json_reply
-from gapless.serving.http.rows import RowDecoder, checked_instant, decode_json, instant_of, plain
+from gapless.serving.http.rows import checked_instant, decode_json, instant_of, plain
 from gapless.serving.http.service import Service
 
 __all__ = ["FeaturesAsked", "features"]
@@ -57,7 +57,7 @@ def _of_model(service: Service, model: str, requests: msgspec.Raw, now_us: int) 
 def _of_views(service: Service, asked: FeaturesAsked, keys: msgspec.Raw, now_us: int) -> tuple[Features, list[Any]]:
     views = list(dict.fromkeys(asked.views or ()))
     columns = service.models.view_keys(views)
-    rows = RowDecoder(columns, complete=True, member="rows", limit=service.limits.rows).rows(keys, now_us)
+    rows = service.key_decoder(columns).rows(keys, now_us)
     at = [now_us if asked.at is None else _instant(asked.at)] * len(rows)
     shown = [{"keys": {name: plain(row[name], kind) for name, kind in columns.items()}} for row in rows]
     return service.models.view_features(views, rows, at, now_us), shown
