@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +13,8 @@ from gapless.features import Group, plan_groups
 from gapless.online.folds import Folds
 from gapless.online.layout import Layout, Value
 from gapless.online.looked import GroupState, Heads, Looked, Shape
-from gapless.online.offsets import LEAP, Offset, from_bytes
-from gapless.online.record import HEAD_AND_CHECK, HEAD_BYTES, HEAD_SIZE, RECORD_VERSION
+from gapless.online.offsets import Offset, from_bytes
+from gapless.online.picking import Picked
 from gapless.ports.online import OnlineStore
 from gapless.product import FeatureSet, FeatureView
 from gapless.schema import Type
@@ -27,7 +26,6 @@ Row = Mapping[str, Value]
 
 
 _NO_HEADS = Heads((), {})
-_ONE_FILLING = LEAP // 2  # positions above a base that can be of the same filling
 _LOOKS = 3  # a second one suffices, where no two rebuilds follow each other at once
 
 
@@ -83,7 +81,7 @@ class OnlineReader:
         for _ in range(_LOOKS):
             found = self._store.read(keys) if len(rows) == 1 else _read_once(self._store, keys)
             heads, bases = self._heads(found[:count])
-            picked = _Picked(bases, self._folds)
+            picked = Picked(bases, self._folds)
             states = picked.states(at.tolist(), iter(found[count:]))
             if not picked.overtaken:
                 break
@@ -170,56 +168,6 @@ def _base(data: bytes | None) -> int:
     except CorruptData:
         known = None
     return _NOTHING_COUNTS if known is None or known.as_of_us is None else known.base
-
-
-class _Picked:
-    """The tiles out of records, and what is wrong with some of them."""
-
-    def __init__(self, bases: Sequence[int], folds: Folds) -> None:
-        self._bases, self._folds = bases, folds
-        self.early: list[tuple[int, int]] = []
-        self.damaged: list[int] = []
-        self.overtaken = False
-        """A record is of a filling that began after the offsets were read, and may not hold all."""
-
-    def states(self, at: Sequence[int], records: Iterator[bytes | None]) -> list[bytes | None]:
-        """Row by row and group by group; None where a record holds nothing, or nothing that can be read."""
-        groups = list(enumerate(self._bases))
-        made: list[bytes | None] = []
-        for row, instant in enumerate(at):
-            for group, base in groups:
-                data = next(records)
-                if data is not None:
-                    data = self._tiles(data, base, row, group, instant)
-                made.append(data)
-        return made
-
-    def _tiles(self, data: bytes, base: int, row: int, group: int, at_us: int) -> bytes | None:
-        if len(data) < HEAD_BYTES:
-            return self._slowly(data, base, row, group, at_us)
-        version, newest, position, length, check = HEAD_AND_CHECK.unpack_from(data)
-        if length or version != RECORD_VERSION or crc32(data[:HEAD_SIZE]) != check:
-            return self._slowly(data, base, row, group, at_us)
-        if not base < position <= base + _ONE_FILLING:
-            self.overtaken |= position > base
-            return None
-        if newest > at_us:
-            self.early.append((row, group))
-        return data[HEAD_BYTES:]
-
-    def _slowly(self, data: bytes, base: int, row: int, group: int, at_us: int) -> bytes | None:
-        """Damaged, or with events that were known before they happened."""
-        try:
-            record = self._folds.at(group, data, at_us)
-        except CorruptData:
-            self.damaged.append(row * len(self._bases) + group)
-            return None
-        if not base < record.position <= base + _ONE_FILLING:
-            self.overtaken |= record.position > base
-            return None
-        if record.newest_us > at_us:
-            self.early.append((row, group))
-        return record.tiles
 
 
 def _without(read: StateRead, row: int, start: int, end: int) -> StateRead:
