@@ -7,7 +7,6 @@ def test_conformance(check, tmp_path):
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from gapless.errors import GaplessError, InputError, NotFound, UnknownName
 from gapless.ports.offline import OfflineStore, TextRange, TimeRange
+from gapless.testing.threads import in_threads
 
 __all__ = [
     "OFFLINE_STORE_CHECKS",
@@ -245,7 +245,7 @@ def strings_of_every_encoding_are_strings(factory: Factory) -> None:
 
 
 def writers_take_turns(factory: Factory) -> None:
-    _in_threads(4, lambda i: [_append(factory("turns"), 0, 3 + j, batch_id=f"{i}-{j}") for j in range(4)])
+    in_threads(4, lambda i: [_append(factory("turns"), 0, 3 + j, batch_id=f"{i}-{j}") for j in range(4)])
     found = factory("turns").read("sources/t").read_all()
     assert found.num_rows == 4 * (3 + 4 + 5 + 6)
     assert found.column("_offset").to_pylist() == list(range(found.num_rows))
@@ -265,7 +265,7 @@ def what_a_writer_looks_up_stays_true(factory: Factory) -> None:
         reader = pa.RecordBatchReader.from_batches(pa.schema([("seen", pa.int64())]), count())
         store.append("sources/n", reader, batch_id=str(writer))
 
-    _in_threads(6, add)
+    in_threads(6, add)
     assert factory("lookup").read("sources/n").read_all().column("seen").to_pylist() == list(range(6))
 
 
@@ -279,24 +279,6 @@ def times_keep_their_microseconds(factory: Factory) -> None:
     column = pa.array(moments, pa.timestamp("us", "UTC"))
     store.append("sources/m", pa.table({"at": column}).to_reader(), batch_id="a")
     assert store.read("sources/m").read_all().column("at").to_pylist() == moments
-
-
-def _in_threads(count: int, work: Callable[[int], object]) -> None:
-    problems: list[BaseException] = []
-
-    def run(i: int) -> None:
-        try:
-            work(i)
-        except BaseException as problem:  # a thread has no other way to tell
-            problems.append(problem)
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if problems:
-        raise problems[0]
 
 
 OFFLINE_STORE_CHECKS: tuple[Callable[[Factory], None], ...] = (

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from gapless.errors import StorageError
 from gapless.ports.prediction_log import PredictionLog, PredictionLogReader
+from gapless.testing.threads import in_threads
 
 __all__ = ["PREDICTION_LOG_CHECKS", "check_prediction_log"]
 
@@ -120,11 +121,7 @@ def threads_share_a_writer(factory: Factory) -> None:
         for i in range(50):
             _append(log, [b"%d-%d-%d" % (name, i, j) for j in range(2)])
 
-    threads = [threading.Thread(target=write, args=(name,)) for name in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(8, write)
     log.close()
     found = _drain(reader)
     assert len(found) == 800
