@@ -120,7 +120,7 @@ def rollback(asked: Rollback, metadata: Metadata, read: Look, *, at_us: int) -> 
     """
     with refusals(metadata.audit, "rollback", asked.model, by=asked.by, at_us=at_us):
         live = metadata.deployments.current().get(asked.model)
-        history = metadata.deployments.history(asked.model, limit=1_000_000)
+        history = metadata.deployments.history(asked.model, limit=None)
         before = earlier(history)
         if live is None or before is None:
             raise _nothing_before(asked.model, live)

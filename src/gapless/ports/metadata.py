@@ -106,8 +106,8 @@ class Deployments(Protocol):
         """What was live at an instant."""
         ...
 
-    def history(self, model: str | None = None, *, limit: int = 50) -> list[Decision]:
-        """Decisions, newest first."""
+    def history(self, model: str | None = None, *, limit: int | None = 50) -> list[Decision]:
+        """Decisions, newest first; all of them where `limit` is None."""
         ...
 
     def decide(self, proposal: Proposal, *, expected: int, at_us: int) -> Decision:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -10,6 +9,7 @@ from typing import Any
 
 from gapless.errors import BugError, Conflict, GaplessError, InputError, NotFound
 from gapless.ports.metadata import AuditEntry, Decision, Incident, Metadata, Proposal, Route, Token
+from gapless.testing.threads import in_threads
 
 __all__ = ["METADATA_CHECKS", "check_metadata"]
 
@@ -68,6 +68,7 @@ def a_decision_follows_what_it_was_made_from(factory: Factory) -> None:
     newest_first = factory().deployments.history("check_follows")
     _require(newest_first == [second, first], "history is newest first")
     _require(factory().deployments.history("check_follows", limit=1) == [second], "the limit keeps the newest")
+    _require(factory().deployments.history("check_follows", limit=None) == newest_first, "without a limit it is all")
     _require(newest_first[0] in factory().deployments.history(limit=1_000), "history of all models holds it")
 
 
@@ -109,7 +110,7 @@ def who_decides_at_once_takes_turns(factory: Factory) -> None:
             while not _decided(deployments, f"{writer}.{number}"):
                 pass
 
-    _in_threads(4, decide)
+    in_threads(4, decide)
     history = factory().deployments.history("check_turns", limit=1_000)[::-1]
     _require(len(history) == 20, "every decision that was acknowledged is there, once")
     _require(len({one.after[0].version for one in history}) == 20, "no decision is there twice")
@@ -161,7 +162,7 @@ def a_closed_incident_stays_closed(factory: Factory) -> None:
 
 def incidents_at_once_are_all_counted(factory: Factory) -> None:
     incident = Incident("swap_refused", "check_crowd", "many")
-    _in_threads(4, lambda _: [factory().incidents.report(incident, at_us=_NOON) for _ in range(5)])
+    in_threads(4, lambda _: [factory().incidents.report(incident, at_us=_NOON) for _ in range(5)])
     found = [one for one in factory().incidents.list(limit=1_000) if one.subject == "check_crowd"]
     _require([one.times for one in found] == [20], "reports at the same moment are one incident, each counted")
 
@@ -249,24 +250,6 @@ def _decided(deployments: Any, version: str) -> bool:
 
 def _tokens(metadata: Metadata, name: str) -> list[Token]:
     return [one for one in metadata.tokens.list() if one.name == name]
-
-
-def _in_threads(count: int, work: Callable[[int], object]) -> None:
-    problems: list[BaseException] = []
-
-    def run(i: int) -> None:
-        try:
-            work(i)
-        except GaplessError as problem:  # a thread has no other way to tell
-            problems.append(problem)
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if problems:
-        raise problems[0]
 
 
 def _require(kept: bool, what: str) -> None:

@@ -94,7 +94,7 @@ class Needed:
         """What rollbacks of today's deployments lead to, since they work at once; a version that is gone does not."""
         deployments = self._parts.metadata.deployments
         for model in deployments.current():
-            for route in rollback_target(deployments.history(model, limit=1_000_000)) or ():
+            for route in rollback_target(deployments.history(model, limit=None)) or ():
                 with suppress(NotFound):
                     self._parts.tracker.version(model, route.version)
                     yield from _trained_if_there(self._parts, model, route.version, notes)

@@ -55,7 +55,7 @@ class SqlDeployments:
                 return None
             return Deployment(model, row.id, row.at_us, _routes(connection, [row.id])[row.id])
 
-    def history(self, model: str | None = None, *, limit: int = 50) -> list[Decision]:
+    def history(self, model: str | None = None, *, limit: int | None = 50) -> list[Decision]:
         """Decisions, newest first, in one state of the database."""
         wanted = sa.select(DECISIONS).order_by(DECISIONS.c.id.desc()).limit(limit)
         if model is not None:
