@@ -46,6 +46,11 @@ class Heads:
     groups: tuple[GroupState, ...]
     as_of_us: Mapping[str, int | None]
 
+    @property
+    def incomplete(self) -> list[str]:
+        """The views whose state is not there yet, or cannot be read: answers would not be those of training."""
+        return [view for view, as_of_us in self.as_of_us.items() if as_of_us is None]
+
 
 @dataclass(frozen=True)
 class Shape:

@@ -77,7 +77,7 @@ class Lookup:
     """
 
     def __init__(self, features: FeatureSet, reader: OnlineReader, policy: Trust) -> None:
-        self._features, self._reader, self._policy = features, reader, policy
+        self._reader, self._policy = reader, policy
         looked_up = {f.column: f.type for view in features.views for f in view.features}
         self._defaults = {column: _default(policy, column, kind) for column, kind in looked_up.items()}
         self._types = {column: ARROW_TYPES[kind] for column, kind in looked_up.items()}
@@ -105,7 +105,7 @@ class Lookup:
 
     def not_materialized(self) -> list[str]:
         """The views without complete state. Raises: what the store raises."""
-        return [view for view, as_of in self._reader.heads().as_of_us.items() if as_of is None]
+        return self._reader.heads().incomplete
 
     def _seen(self, groups: tuple[GroupState, ...]) -> tuple[GroupSeen, ...]:
         """The same for a log entry: made anew where a group has gone on only."""

@@ -13,11 +13,10 @@ from gapless.deploying import Decided, Inspection, Issued, Promotion, Rollback, 
 from gapless.deploying import promote as decide_promotion
 from gapless.deploying import rollback as decide_rollback
 from gapless.errors import NotFound
-from gapless.online import OnlineReader
 from gapless.ports.metadata import Decision, Deployment, Incident, Token
-from gapless.product import FeatureSet
 from gapless.workspace.aliases import mirror
 from gapless.workspace.bundles import decided_bundle
+from gapless.workspace.materializing import incomplete_views
 from gapless.workspace.parts import Parts
 from gapless.workspace.versions import fetch_bundle
 
@@ -96,14 +95,6 @@ def close_incident(parts: Parts, id: int, *, by: str) -> Incident:
         return parts.metadata.incidents.close(id, by=by, at_us=now_us)
 
 
-def incomplete_views(parts: Parts, features: FeatureSet) -> list[str]:
-    """The views whose online state is not complete, so that answers would not be those of training."""
-    if not features.views:
-        return []
-    heads = OnlineReader.of(features, parts.online).heads()
-    return [view for view, as_of_us in heads.as_of_us.items() if as_of_us is None]
-
-
 def user() -> str:
     """Who runs this process, by the machine's word."""
     try:
@@ -113,5 +104,5 @@ def user() -> str:
 
 
 def _decision_of(parts: Parts, deployment: Deployment) -> Decision:
-    history = parts.metadata.deployments.history(deployment.model, limit=1_000_000)
+    history = parts.metadata.deployments.history(deployment.model, limit=None)
     return next(one for one in history if one.id == deployment.revision)

@@ -75,8 +75,7 @@ def materialize(
 
 def incomplete_views(parts: Parts, features: FeatureSet) -> list[str]:
     """The views of these features whose online state is not there yet, or cannot be read. Raises: Transient."""
-    states = OnlineReader.of(features, parts.online).heads().as_of_us
-    return [view for view, as_of in states.items() if as_of is None]
+    return OnlineReader.of(features, parts.online).heads().incomplete
 
 
 def _groups(parts: Parts, sets: Sequence[FeatureSet], views: Sequence[str]) -> list[Group]:
