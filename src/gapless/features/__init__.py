@@ -8,7 +8,7 @@ from gapless.features.matrix import float32_matrix
 from gapless.features.parallel import ahead, in_order
 from gapless.features.plan import Group, plan_groups
 from gapless.features.requests import checked_requests
-from gapless.features.sources import SourceReader, StoreSources, TableSources
+from gapless.features.sources import SourceReader, StoreSources, TableSources, newest_version
 
 __all__ = [
     "Group",
@@ -23,6 +23,7 @@ __all__ = [
     "compute",
     "float32_matrix",
     "in_order",
+    "newest_version",
     "one_batch",
     "plan_groups",
 ]

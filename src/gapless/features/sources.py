@@ -14,7 +14,7 @@ from gapless.ports.offline import OfflineStore, TimeRange
 from gapless.ports.tables import source_table
 from gapless.product import EventSource
 
-__all__ = ["SourceReader", "StoreSources", "TableSources"]
+__all__ = ["SourceReader", "StoreSources", "TableSources", "newest_version"]
 
 
 _UNKNOWN_ROWS = 20_000_000  # of a table that is a function: enough buckets for what fits a laptop
@@ -34,6 +34,19 @@ class SourceReader(Protocol):
         ...
 
 
+def newest_version(store: OfflineStore, source: EventSource) -> int:
+    """The version of the source's table that is newest now. Raises: NotFound for a source that was never ingested."""
+    found = store.version(source_table(source))
+    if found is None:
+        raise NotFound(
+            f"source {source.name!r} has no events",
+            seen=source_table(source),
+            allowed=", ".join(store.tables()) or "(the store is empty)",
+            next_step=f"gapless ingest {source.name} FILE",
+        )
+    return found
+
+
 class StoreSources:
     """Events from the offline store, each table at one pinned version.
 
@@ -47,18 +60,11 @@ class StoreSources:
         self, store: OfflineStore, sources: Mapping[str, EventSource], versions: Mapping[str, int] | None = None
     ) -> None:
         self._store = store
-        self.versions = {name: self._pin(source, (versions or {}).get(name)) for name, source in sources.items()}
-
-    def _pin(self, source: EventSource, version: int | None) -> int:
-        found = self._store.version(source_table(source)) if version is None else version
-        if found is None:
-            raise NotFound(
-                f"source {source.name!r} has no events",
-                seen=source_table(source),
-                allowed=", ".join(self._store.tables()) or "(the store is empty)",
-                next_step=f"gapless ingest {source.name} FILE",
-            )
-        return found
+        given = versions or {}
+        self.versions = {
+            name: newest_version(store, source) if (version := given.get(name)) is None else version
+            for name, source in sources.items()
+        }
 
     def read(
         self, source: EventSource, columns: Sequence[str], *, start_us: int | None, end_us: int | None

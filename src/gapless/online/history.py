@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gapless.arrow import KNOWN_AT, OFFSET
-from gapless.errors import NotFound
+from gapless.features import newest_version
 from gapless.ports.offline import OfflineStore, TimeRange
 from gapless.ports.tables import source_table
 from gapless.product import EventSource
@@ -49,18 +49,7 @@ class StoreHistory:
 
     def __init__(self, store: OfflineStore, sources: Mapping[str, EventSource]) -> None:
         self._store = store
-        self.versions = {name: self._pin(source) for name, source in sources.items()}
-
-    def _pin(self, source: EventSource) -> int:
-        found = self._store.version(source_table(source))
-        if found is None:
-            raise NotFound(
-                f"source {source.name!r} has no events",
-                seen=source_table(source),
-                allowed=", ".join(self._store.tables()) or "(the store is empty)",
-                next_step=f"gapless ingest {source.name} FILE",
-            )
-        return found
+        self.versions = {name: newest_version(store, source) for name, source in sources.items()}
 
     def end(self, source: EventSource) -> int:
         """See History.end. Cost: the table's metadata."""
