@@ -21,6 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from gapless.bundle.folder import sync_folder
 from gapless.errors import CorruptData, GaplessError, NotFound, StorageError
 from gapless.ports.offline import OfflineStore
 from gapless.ports.prediction_log import LogSegment, PredictionLogReader
@@ -239,14 +240,6 @@ def _publish(note: Path, names: Sequence[str]) -> None:
             out.flush()
             os.fsync(out.fileno())
         fresh.replace(note)
-        _sync_folder(note.parent)
+        sync_folder(note.parent)
     except OSError as problem:
         raise StorageError("could not note down a compaction", seen=str(problem), where=str(note)) from problem
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

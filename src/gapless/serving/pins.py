@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from gapless.bundle.folder import sync_folder
 from gapless.errors import CorruptData, StorageError
 
 __all__ = ["Pins", "pinned"]
@@ -62,8 +63,4 @@ def _publish(file: Path, text: str) -> None:
         return
     finally:
         own.unlink()
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(file.parent)

@@ -9,7 +9,7 @@ from gapless.bundle import Bundle, read_bundle
 from gapless.deploying.history import bundle_hash_of
 from gapless.errors import CorruptData, GaplessError, NotFound
 from gapless.workspace.parts import Parts
-from gapless.workspace.versions import fetch_bundle
+from gapless.workspace.versions import bundle_name, fetch_bundle
 
 __all__ = ["decided_bundle"]
 
@@ -43,7 +43,7 @@ def _decided_hash(parts: Parts, model: str, version: str) -> str | None:
 
 def _kept(parts: Parts, model: str, version: str, wanted: str | None) -> Path | None:
     """The folder on this machine. Two of one version are of two registries: then only a hash can say which is meant."""
-    found = sorted(parts.home("bundles").glob(f"{model}-{version}-{'*' if wanted is None else wanted[:16]}"))
+    found = sorted(parts.home("bundles").glob(bundle_name(model, version, "*" if wanted is None else wanted)))
     return found[0] if len(found) == 1 else None
 
 

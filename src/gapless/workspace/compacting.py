@@ -12,7 +12,7 @@ from gapless.serving.entries import Entry
 from gapless.serving.landing import Definition, definition_of
 from gapless.workspace.logs import read_log
 from gapless.workspace.parts import Parts
-from gapless.workspace.versions import fetch_bundle
+from gapless.workspace.versions import bundle_name, fetch_bundle
 
 __all__ = ["compact"]
 
@@ -29,7 +29,7 @@ def compact(parts: Parts, *, progress: Callable[[int], None] | None = None) -> C
 
 def _bundle(parts: Parts, entry: Entry) -> Bundle:
     """The bundle that answered: kept here by the server, else fetched."""
-    kept = parts.home("bundles") / f"{entry.model}-{entry.version}-{entry.bundle_hash[:16]}"
+    kept = parts.home("bundles") / bundle_name(entry.model, entry.version, entry.bundle_hash)
     there = kept.exists()
     bundle = read_bundle(kept) if there else fetch_bundle(parts, parts.tracker.version(entry.model, entry.version))
     if bundle.hash == entry.bundle_hash:

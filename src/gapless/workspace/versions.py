@@ -14,7 +14,7 @@ from gapless.errors import NotFound
 from gapless.ports.tracker import BUNDLE, VersionRecord
 from gapless.workspace.parts import Parts
 
-__all__ = ["describe", "fetch_bundle"]
+__all__ = ["bundle_name", "describe", "fetch_bundle"]
 
 
 def fetch_bundle(parts: Parts, version: VersionRecord) -> Bundle:
@@ -22,8 +22,8 @@ def fetch_bundle(parts: Parts, version: VersionRecord) -> Bundle:
 
     Raises: CorruptData; NotFound; Transient where it is not here yet and the tracker does not answer.
     """
-    name = f"{version.model}-{version.version}-{version.tags.get('bundle_hash', version.run_key)[:16]}"
-    kept = parts.home("bundles") / name
+    mark = version.tags.get("bundle_hash", version.run_key)
+    kept = parts.home("bundles") / bundle_name(version.model, version.version, mark)
     if not kept.exists():
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=kept.parent) as folder:
             found = parts.tracker.fetch(version, BUNDLE, Path(folder))
@@ -32,6 +32,11 @@ def fetch_bundle(parts: Parts, version: VersionRecord) -> Bundle:
             except OSError:  # another process was first, with the same bytes
                 shutil.rmtree(found)
     return read_bundle(kept)
+
+
+def bundle_name(model: str, version: str, mark: str) -> str:
+    """What the folder of a kept bundle is called; `mark` is its hash."""
+    return f"{model}-{version}-{mark[:16]}"
 
 
 def describe(parts: Parts, version: VersionRecord) -> dict[str, Any]:
