@@ -52,9 +52,7 @@ def integrity_of(found: Inspection, model: str, *, allow_pickle: bool = False) -
         again = "remove its folder here, so that it is fetched from the tracker again; or train again"
         return [Gate("bundle", v, False, faults["bundle"], _WHOLE, again)]
     return [
-        Gate(
-            "bundle", v, True, f"sha256 {found.hashes.get('bundle', '')[:16]}", "a bundle whose files have their hashes"
-        ),
+        Gate("bundle", v, True, f"sha256 {found.hashes.get('bundle', '')[:16]}", _WHOLE),
         Gate(
             "definition",
             v,

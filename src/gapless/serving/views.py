@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gapless.errors import InputError, Transient
 from gapless.features import Group
@@ -17,9 +18,6 @@ from gapless.serving.lookup import AWAY, Found, reasons_of
 __all__ = ["Views"]
 
 
-_KEPT = 64
-
-
 @dataclass(frozen=True)
 class _Opened:
     """What it takes to read some views of some feature sets.
@@ -29,7 +27,6 @@ class _Opened:
         types — of the features; expected — freshness by view, µs.
     """
 
-    among: tuple[FeatureSet, ...]
     reader: OnlineReader
     keys: Schema
     types: Mapping[str, Type]
@@ -49,11 +46,11 @@ class Views:
 
     def __init__(self, store: OnlineStore, freshness: Mapping[str, int]) -> None:
         self._store, self._freshness = store, freshness
-        self._kept: dict[tuple[str, ...], _Opened] = {}
+        self._opened = lru_cache(maxsize=64)(self._open)
 
     def keys(self, names: Sequence[str], among: Sequence[FeatureSet]) -> Schema:
         """The columns of the entity keys together. Raises: NotFound; InputError where one name has two types."""
-        return self._opened(names, among).keys
+        return self._opened(tuple(names), tuple(among)).keys
 
     def read(
         self, names: Sequence[str], among: Sequence[FeatureSet], rows: Sequence[Row], at_us: Sequence[int], now_us: int
@@ -62,7 +59,7 @@ class Views:
 
         Raises: NotFound for a view that no live model has; Transient where the store cannot be read.
         """
-        opened = self._opened(names, among)
+        opened = self._opened(tuple(names), tuple(among))
         try:
             looked = opened.reader.read(rows, at_us)
         except AWAY as error:
@@ -73,25 +70,11 @@ class Views:
         views = {name: _freshness(looked.as_of_us.get(name), now_us, opened.expected[name]) for name in names}
         return Features(opened.types, found, list(at_us), views, reasons_of(Found(looked, ()), len(rows), views))
 
-    def _opened(self, names: Sequence[str], among: Sequence[FeatureSet]) -> _Opened:
-        wanted = tuple(names)
-        found = self._kept.get(wanted)
-        if found is None or not _same(found.among, among):
-            found = self._open(wanted, tuple(among))
-            if len(self._kept) >= _KEPT:
-                self._kept.clear()
-            self._kept[wanted] = found
-        return found
-
     def _open(self, names: tuple[str, ...], among: tuple[FeatureSet, ...]) -> _Opened:
         groups, types = groups_of_views(names, among)
         expected = {view.name: view.freshness_us for features in reversed(among) for view in features.views}
         reader = OnlineReader(groups, types, self._store)
-        return _Opened(among, reader, _keys(names, groups), types, expected | dict(self._freshness))
-
-
-def _same(then: Sequence[FeatureSet], now: Sequence[FeatureSet]) -> bool:
-    return len(then) == len(now) and all(a is b for a, b in zip(then, now, strict=True))
+        return _Opened(reader, _keys(names, groups), types, expected | dict(self._freshness))
 
 
 def _keys(names: Sequence[str], groups: Sequence[Group]) -> Schema:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from gapless.clock import format_instant
+from gapless.schema import Schema
 from gapless.serving.answers import Features, Freshness
 from gapless.serving.http.problems import Problem
 from gapless.serving.http.reply import Exchange, Reply, json_reply
-from gapless.serving.http.rows import checked_instant, decode_json, instant_of, plain
+from gapless.serving.http.rows import RowDecoder, checked_instant, decode_json, instant_of, plain
 from gapless.serving.http.service import Service
 
 __all__ = ["FeaturesAsked", "features"]
@@ -57,10 +59,15 @@ def _of_model(service: Service, model: str, requests: msgspec.Raw, now_us: int) 
 def _of_views(service: Service, asked: FeaturesAsked, keys: msgspec.Raw, now_us: int) -> tuple[Features, list[Any]]:
     views = list(dict.fromkeys(asked.views or ()))
     columns = service.models.view_keys(views)
-    rows = service.key_decoder(columns).rows(keys, now_us)
+    rows = _key_decoder(columns, service.limits.rows).rows(keys, now_us)
     at = [now_us if asked.at is None else _instant(asked.at)] * len(rows)
     shown = [{"keys": {name: plain(row[name], kind) for name, kind in columns.items()}} for row in rows]
     return service.models.view_features(views, rows, at, now_us), shown
+
+
+@lru_cache(maxsize=64)
+def _key_decoder(columns: Schema, limit: int) -> RowDecoder:
+    return RowDecoder(columns, complete=True, member="rows", limit=limit)
 
 
 def _instant(at: datetime | int) -> int:

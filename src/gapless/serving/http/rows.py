@@ -52,7 +52,7 @@ class RowDecoder:
         columns — of a row; required — those that must be there and not null, others are null where they are absent.
         complete — every column must be there, be it null: an absent one is a mistake and no unknown value.
         time — the column that is the instant of asking where it is absent; None: there is none.
-        member — the NAME that holds the rows; others — more members with their types, for a caller of its own.
+        member — the NAME that holds the rows; limit — how many there may be.
 
     Guarantees: safe to share between threads. A value of another type, an unknown or a missing column is a Problem 422
         with row and field, text that is no JSON one of 400.

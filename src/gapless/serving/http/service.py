@@ -11,7 +11,6 @@ from typing import TypeVar
 from gapless.clock import Clock
 from gapless.errors import GaplessError, StorageError
 from gapless.ports.prediction_log import PredictionLog
-from gapless.schema import Schema, Type
 from gapless.serving.answers import Answered, Models, Signature
 from gapless.serving.http.doors import Door
 from gapless.serving.http.drain import Drain
@@ -24,7 +23,6 @@ from gapless.serving.http.waiting import Acknowledging, LogState, Threads
 __all__ = ["Limits", "Service"]
 
 T = TypeVar("T")
-_KEPT = 64
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,6 @@ class Service:
         self.threads = Threads(threads=limits.threads, waiting=limits.waiting, seconds=limits.seconds)
         self.acknowledging = Acknowledging(log, ticks, seconds=limits.seconds, state=log_state)
         self._decoders: dict[str, tuple[str, str, RowDecoder]] = {}
-        self._key_decoders: dict[tuple[tuple[str, Type], ...], RowDecoder] = {}
         self._aged: dict[str, float] = {}
 
     async def body(self, exchange: Exchange) -> bytes:
@@ -90,17 +87,6 @@ class Service:
         made = request_decoder(signature, self.limits.rows)
         self._decoders[signature.model] = (signature.version, signature.definition_hash, made)
         return made
-
-    def key_decoder(self, columns: Schema) -> RowDecoder:
-        """For rows of entity keys; made once per set of columns."""
-        wanted = tuple(columns.items())
-        found = self._key_decoders.get(wanted)
-        if found is None:
-            if len(self._key_decoders) >= _KEPT:
-                self._key_decoders.clear()
-            found = RowDecoder(columns, complete=True, member="rows", limit=self.limits.rows)
-            self._key_decoders[wanted] = found
-        return found
 
     async def compute(self, size: int, call: Callable[[], T], *, begun: bool = False) -> T:
         """The result of a call, here where it is small and cannot block, else in a thread; `begun`: see `Threads`."""
