@@ -8,15 +8,15 @@ import pytest
 from gapless.adapters.sql import SqlMetadata
 from gapless.clock import SECOND
 from gapless.errors import CorruptData, StorageError, Transient
-from gapless.ports.metadata import Deployment, Incident, Proposal, Route
+from gapless.ports.metadata import Deployment, Incident, Route
 from gapless.serving.following import Follower
 from gapless.serving.remembered import Remembered
 from gapless.serving.reports import Reports
-from tests.serving.toys import NOW, TestClock, Toy, ask
+from tests.serving.toys import NOW, Deployed, TestClock, Toy, ask
 
 
 @dataclass
-class World:
+class World(Deployed):
     """A real metadata database, and versions that load or do not."""
 
     metadata: SqlMetadata
@@ -26,21 +26,11 @@ class World:
 
     def load(self, model, version):
         self.loads.append(version)
-        found = self.versions.get(version)
-        if isinstance(found, Exception):
-            raise found
-        return found or Toy(model, version)
+        return super().load(model, version)
 
     def follower(self, memory=None):
         follower = Follower(self.metadata, self.load, self.clock, memory=memory)
         return Served(follower)
-
-    def promote(self, version, *fallbacks, model="m"):
-        deployments = self.metadata.deployments
-        current = deployments.current().get(model)
-        routes = (Route(version), *(Route(one, "fallback") for one in fallbacks))
-        proposal = Proposal(model, "promote", routes, "me", "why")
-        return deployments.decide(proposal, expected=current.revision if current else 0, at_us=NOW)
 
     def incidents(self):
         return [(one.kind, one.subject, one.facts["version"], one.times) for one in self.metadata.incidents.list()]

@@ -8,14 +8,13 @@ import pytest
 from gapless.adapters.sql import SqlMetadata
 from gapless.clock import SECOND
 from gapless.errors import CorruptData, NotFound, Transient
-from gapless.ports.metadata import Proposal, Route
 from gapless.serving.breaker import Breaker
 from gapless.serving.following import INCIDENTS, Follower
 from gapless.serving.live import Live
-from tests.serving.toys import NOW, MemoryStore, TestClock, Toy, ask
+from tests.serving.toys import NOW, Deployed, MemoryStore, TestClock, Toy, ask
 
 
-class Server:
+class Server(Deployed):
     """A Live over a real metadata database, and what it stands on."""
 
     def __init__(self, folder):
@@ -25,19 +24,6 @@ class Server:
         self.live = Live(
             follower, Breaker(self.store, self.clock), None, closing=lambda: self.closed.append(1), interval_s=0.01
         )
-
-    def load(self, model, version):
-        found = self.versions.get(version)
-        if isinstance(found, Exception):
-            raise found
-        return found or Toy(model, version)
-
-    def promote(self, version, *fallbacks, model="m"):
-        deployments = self.metadata.deployments
-        current = deployments.current().get(model)
-        routes = (Route(version), *(Route(one, "fallback") for one in fallbacks))
-        proposal = Proposal(model, "promote", routes, "me", "why")
-        return deployments.decide(proposal, expected=current.revision if current else 0, at_us=NOW)
 
 
 @pytest.fixture

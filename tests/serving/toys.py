@@ -2,6 +2,7 @@
 
 from gapless.clock import SECOND
 from gapless.errors import Transient
+from gapless.ports.metadata import Proposal, Route
 from gapless.ports.online import OnlineCapabilities
 from gapless.schema import Schema, Type
 from gapless.serving.answers import Answer, Answered, Features, Signature
@@ -70,3 +71,20 @@ def ask(live, model="m"):
     """(version, prediction, trust) of one answer."""
     found = live.get(model).answer([{"id": "r", "t": NOW}], NOW)
     return found.version, found.rows[0].prediction, found.rows[0].trust
+
+
+class Deployed:
+    """Versions that load or do not, and decisions about them; `versions` and `metadata` are its owner's."""
+
+    def load(self, model, version):
+        found = self.versions.get(version)
+        if isinstance(found, Exception):
+            raise found
+        return found or Toy(model, version)
+
+    def promote(self, version, *fallbacks, model="m"):
+        deployments = self.metadata.deployments
+        current = deployments.current().get(model)
+        routes = (Route(version), *(Route(one, "fallback") for one in fallbacks))
+        proposal = Proposal(model, "promote", routes, "me", "why")
+        return deployments.decide(proposal, expected=current.revision if current else 0, at_us=NOW)
