@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from gapless.cli.deciding import minute
 from gapless.cli.output import emit, json_option, table, workspace_option
+from gapless.cli.times import minute
 
 __all__ = ["command"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gapless.cli.output import facts, table
-from gapless.clock import format_instant
+from gapless.cli.times import minute
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gapless.deploying import Decided
     from gapless.ports.metadata import Decision, Route
 
-__all__ = ["by_option", "chain", "minute", "show_decided", "show_decisions", "why_option"]
+__all__ = ["by_option", "chain", "show_decided", "show_decisions", "why_option"]
 
 by_option = click.option("--by", metavar="NAME", help="Who says so. Default: the user who runs this.")
 why_option = click.option("--why", default="", metavar="TEXT", help="Why; it is kept with the decision.")
@@ -50,11 +50,6 @@ def show_decisions(out: Console, decisions: Sequence[Decision]) -> None:
 def chain(routes: Sequence[Route]) -> str:
     """The versions in the order in which they are asked."""
     return ", then ".join(f"version {route.version}" for route in routes) or "nothing"
-
-
-def minute(us: int | None) -> str | None:
-    """An instant for people."""
-    return None if us is None else format_instant(us // 60_000_000 * 60_000_000)[:16].replace("T", " ")
 
 
 def _live(decision: Decision) -> str:

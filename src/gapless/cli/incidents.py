@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gapless.cli.deciding import by_option, minute
+from gapless.cli.deciding import by_option
 from gapless.cli.output import emit, facts, json_option, table, workspace_option
+from gapless.cli.times import minute
 
 if TYPE_CHECKING:
     from gapless.ports.metadata import Incident

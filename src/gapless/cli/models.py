@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gapless.cli.output import emit, facts, json_option, table, workspace_option
-from gapless.clock import format_instant
+from gapless.cli.times import minute
 
 __all__ = ["command"]
 
@@ -47,7 +47,7 @@ def _list(versions: list[Any], as_json: bool) -> None:
             click.echo("no version is registered yet; next: gapless train MODEL")
             return
         rows = [
-            [v.model, v.version, _minute(v.created_us), *(v.metrics.get(name) for name in names), v.definition_hash[:8]]
+            [v.model, v.version, minute(v.created_us), *(v.metrics.get(name) for name in names), v.definition_hash[:8]]
             for v in versions
         ]
         table(out, ["model", "version", "registered", *names, "definition"], rows)
@@ -97,7 +97,3 @@ def _short(value: Any) -> Any:
     if isinstance(value, dict):
         return ", ".join(f"{k} {_short(v)}" for k, v in list(value.items())[:6])
     return value
-
-
-def _minute(us: int) -> str:
-    return format_instant(us // 60_000_000 * 60_000_000)[:16].replace("T", " ")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gapless.cli.deciding import by_option, minute
+from gapless.cli.deciding import by_option
 from gapless.cli.output import emit, facts, json_option, table, workspace_option
+from gapless.cli.times import minute
 from gapless.clock import SystemClock, parse_duration, parse_instant
 from gapless.errors import DefinitionError
 

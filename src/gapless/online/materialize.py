@@ -20,6 +20,7 @@ from typing import Any, Literal
 import msgspec
 import pyarrow as pa
 
+from gapless.arrow import OFFSET
 from gapless.clock import format_instant
 from gapless.errors import Conflict, CorruptData, InputError
 from gapless.features import Group, chunked
@@ -190,7 +191,7 @@ class _Filling:
             if phase != job.phase:
                 job = msgspec.structs.replace(job, phase=phase, done=0)
             for batch in self._batches(offset, job):
-                job = msgspec.structs.replace(job, done=batch.column("_offset")[-1].as_py() + 1)
+                job = msgspec.structs.replace(job, done=batch.column(OFFSET)[-1].as_py() + 1)
                 offset = self._chunk(offset, job, batch)
         return self._commit({}, _next(offset, offset=job.offset, as_of_us=job.as_of_us, job=None))
 
