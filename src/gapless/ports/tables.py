@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from gapless.product import EventSource
 
-__all__ = ["predictions_table", "quarantine_table", "source_table"]
+__all__ = ["landed_table", "predictions_table", "quarantine_table", "source_table"]
 
 
 def source_table(source: EventSource) -> str:
     """The name of the source's table in the offline store."""
     return f"sources/{source.name}"
+
+
+def landed_table(source: EventSource, partition: int) -> str:
+    """The name of the table that holds the events of one partition of the source's topic, in the order of the log."""
+    return f"events/{source.name}/{partition}"
 
 
 def quarantine_table(source: EventSource) -> str:

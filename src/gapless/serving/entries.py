@@ -22,19 +22,22 @@ ENTRY_FORMAT = 1
 
 
 class GroupSeen(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How far one group of views was materialized when it was read.
+    """How far one part of the state of a group of views had come when it was read.
 
     Parameters:
-        namespace — of the group in the online store.
-        position — the number of the chunk that was committed last.
-        offset — rows of the source with a smaller one were in, as far as they were known at `as_of_us`.
-        as_of_us — everything known until then was in; None: the group was not materialized.
+        namespace — of that part in the online store.
+        position — the number of the commit that was the last one.
+        offset — rows of the source with a smaller one were in, as far as they were known at `as_of_us`; of a
+            partition, events with a smaller place were in, whenever they became known.
+        as_of_us — everything known until then was in; None: it was not there.
+        partition — of the source's topic; -1: what was ingested from files.
     """
 
     namespace: bytes
     position: int
     offset: int
     as_of_us: int | None
+    partition: int = -1
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
