@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from gapless.errors import CorruptData
 from gapless.windows import Spec, Window
 from gapless.windows.codec import seal
-from gapless.windows.states import StatePlan, merge
+from gapless.windows.states import StateMerger, StatePlan, merge
 from gapless.windows.tiles import Arrival, Tiles
 from tests.windows.worlds import PLAN, PLANS, ROWS, Row, arrivals
 
@@ -35,6 +36,14 @@ def test_any_chunking_has_the_same_bytes(rows: list[Row], cuts: list[int]) -> No
     for start, stop in pairwise(edges):
         state = merge(PLAN, [(state, PLAN.tiles.empty().add(events[start:stop]).to_bytes())])[0]
     assert state == PLAN.tiles.empty().add(events).to_bytes()
+
+
+@given(rows=ROWS, cut=st.integers(0, 20), which=st.lists(st.integers(0, 2), max_size=6))
+def test_states_of_several_plans_are_merged_in_one_call(rows: list[Row], cut: int, which: list[int]) -> None:
+    events = arrivals(rows, 0)
+    pairs = [tuple(PLANS[p].tiles.empty().add(part).to_bytes() for part in (events[:cut], events[cut:])) for p in which]
+    merged = StateMerger(PLANS).merge(pairs, np.array(which, np.int64))  # type: ignore[arg-type]
+    assert merged == [PLANS[p].tiles.empty().add(events).to_bytes() for p in which]
 
 
 def test_nothing_is_a_state_too() -> None:

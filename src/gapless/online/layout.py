@@ -2,6 +2,7 @@
 
 namespace  kind   rest
 8 bytes    0x00                          the offset record: which events are in
+           0x04                          the same of a part that is being filled, and not to be read yet
            0x01   values of the key      the record of a key
            0x02   SHA-256 of the values  the same, where they are too long
            0x03                          nobody's key: never stored, reads as no events
@@ -26,11 +27,11 @@ from gapless.schema import Type
 from gapless.windows import Spec
 from gapless.windows.states import Kind, StatePlan
 
-__all__ = ["LAYOUT_VERSION", "Layout", "Value", "is_ours", "namespace_of", "offset_key_of"]
+__all__ = ["LAYOUT_VERSION", "Layout", "Value", "in_namespace", "is_ours", "namespace_of", "offset_key_of"]
 
 Value = float | bool | str | int | None
 LAYOUT_VERSION = 1
-_OFFSET, _STATE, _HASHED, _NOBODY = b"\x00", b"\x01", b"\x02", b"\x03"
+_OFFSET, _STATE, _HASHED, _NOBODY, _FILLING = b"\x00", b"\x01", b"\x02", b"\x03", b"\x04"
 _NAMESPACE_BYTES = 8
 _MAX_KEY_BYTES = 400  # what every store takes
 _FLOAT = struct.Struct(">d")
@@ -51,12 +52,14 @@ class Layout:
     Parameters:
         group — as planned; `inputs` and `plan` hold the same work in an order of their own.
         places — output column → column of a read of `plan`.
+        partition — of the source's topic, whose events this part of the state holds; None: those of ingested files.
     """
 
     group: Group
     inputs: tuple[InputPlan, ...]
     plan: StatePlan
     places: Mapping[str, int]
+    partition: int | None = None
 
     @classmethod
     def of(cls, group: Group) -> Layout:
@@ -69,11 +72,15 @@ class Layout:
         places = {column: starts[spec] + i for spec, columns in moved for i, column in enumerate(columns)}
         return cls(group, inputs, StatePlan(specs, tuple(_kind(plan) for plan in inputs)), places)
 
+    def of_partition(self, partition: int) -> Layout:
+        """The part of the same state that holds the events of one partition of the source's topic."""
+        return Layout(self.group, self.inputs, self.plan, self.places, partition)
+
     @cached_property
     def namespace(self) -> bytes:
         """Eight bytes that differ where the meaning of the state does."""
         source = self.group.source
-        meaning = {
+        meaning: dict[str, Any] = {
             "layout": LAYOUT_VERSION,
             "source": source.name,
             "event_time": source.event_time,
@@ -83,13 +90,23 @@ class Layout:
             "keys": [[column, source.columns[column].value] for _, column in self.group.keys],
             "inputs": [_identity(plan) for plan in self.inputs],
             "specs": [_plain(spec) for spec in self.plan.specs],
-        }
+        } | ({} if self.partition is None else {"partition": self.partition})
         return bytes.fromhex(definition_hash(meaning))[:_NAMESPACE_BYTES]
 
     @property
     def offset_key(self) -> bytes:
         """The key of the offset record."""
         return offset_key_of(self.namespace)
+
+    @property
+    def filling_key(self) -> bytes:
+        """The key of the offset record while the part is being filled."""
+        return self.namespace + _FILLING
+
+    @property
+    def state_prefixes(self) -> tuple[bytes, bytes]:
+        """What the keys of records begin with."""
+        return self.namespace + _STATE, self.namespace + _HASHED
 
     @property
     def nobody(self) -> bytes:
@@ -120,7 +137,15 @@ class Layout:
 
 def is_ours(key: bytes) -> bool:
     """Whether it has the form of a key in some namespace."""
-    return key[_NAMESPACE_BYTES:] == _OFFSET or key[_NAMESPACE_BYTES : _NAMESPACE_BYTES + 1] in (_STATE, _HASHED)
+    return key[_NAMESPACE_BYTES:] in (_OFFSET, _FILLING) or key[_NAMESPACE_BYTES : _NAMESPACE_BYTES + 1] in (
+        _STATE,
+        _HASHED,
+    )
+
+
+def in_namespace(key: bytes, namespace: bytes) -> bytes:
+    """The same key in another namespace."""
+    return namespace + key[_NAMESPACE_BYTES:]
 
 
 def namespace_of(key: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -23,12 +23,13 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class GroupState:
-    """What the state of one group knows: the events below `offset` that were known by `as_of_us`.
+    """What one part of the state of a group knows: the events below `offset` that were known by `as_of_us`.
 
     Parameters:
-        position — of the newest commit to the group; with the namespace it names the state exactly.
+        position — of the newest commit to the part; with the namespace it names the state exactly.
         as_of_us — None: not materialized, every key reads as one without events.
         damaged — the record that would say cannot be read.
+        partition — of the source's topic, whose events below the place `offset` are in; None: those of files.
     """
 
     namespace: str
@@ -37,11 +38,17 @@ class GroupState:
     offset: int = 0
     as_of_us: int | None = None
     damaged: bool = False
+    partition: int | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anybody ever wrote it: a partition that nobody streams from has no part."""
+        return self.damaged or self.position > 0
 
 
 @dataclass(frozen=True)
 class Heads:
-    """All groups of a reader at the instant of a look. Views by name; see `GroupState.as_of_us`."""
+    """All parts of the groups of a reader at the instant of a look. Views by name; see `GroupState.as_of_us`."""
 
     groups: tuple[GroupState, ...]
     as_of_us: Mapping[str, int | None]
@@ -85,9 +92,11 @@ class Looked:
     Parameters:
         at_us — the instants.
         heads — what the state of each group knows.
-        damaged — (row, group) of records that are not what was written: features of these groups are null.
-        early — (row, group) of records that hold an event that was not visible yet at the row's instant: their
+        damaged — (row, part) of records that are not what was written: features of their groups are null.
+        early — (row, part) of records that hold an event that was not visible yet at the row's instant: their
             features are not those of that instant.
+        ahead — (row, part) → place, of records of a partition that hold events from the place on that the offset record
+            gives; they hold those below this one.
     """
 
     at_us: Array
@@ -96,6 +105,7 @@ class Looked:
     early: Sequence[tuple[int, int]]
     _shape: Shape
     _read: StateRead
+    ahead: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.at_us)
@@ -107,12 +117,12 @@ class Looked:
 
     @property
     def asked_in_past(self) -> npt.NDArray[np.bool_]:
-        """[row, group]: whether `early` holds the pair."""
+        """[row, part]: whether `early` holds the pair."""
         return self._marked(self.early)
 
     @property
     def is_damaged(self) -> npt.NDArray[np.bool_]:
-        """[row, group]: whether `damaged` holds the pair."""
+        """[row, part]: whether `damaged` holds the pair."""
         return self._marked(self.damaged)
 
     def _marked(self, pairs: Sequence[tuple[int, int]]) -> npt.NDArray[np.bool_]:

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from gapless.errors import CorruptData, NotFound
+from gapless.errors import NotFound, Transient
 from gapless.features import Group, plan_groups
 from gapless.online.folds import Folds
+from gapless.online.joining import join
 from gapless.online.layout import Layout, Value
-from gapless.online.looked import GroupState, Heads, Looked, Shape
-from gapless.online.offsets import Offset, from_bytes
+from gapless.online.looked import Heads, Looked, Shape
 from gapless.online.picking import Picked
+from gapless.online.slots import Known, Slots
 from gapless.ports.online import OnlineStore
 from gapless.product import FeatureSet, FeatureView
 from gapless.schema import Type
-from gapless.windows.states import StateRead, StateReader
+from gapless.windows.states import StateMerger, StateRead, StateReader
+from gapless.windows.states.reader import intact
 
 __all__ = ["OnlineReader", "groups_of_views"]
 
 Row = Mapping[str, Value]
+Ints = npt.NDArray[np.int64]
 
 
 _NO_HEADS = Heads((), {})
-_LOOKS = 3  # a second one suffices, where no two rebuilds follow each other at once
+_NOTHING_KNOWN = Known(_NO_HEADS, [], [])
+_LOOKS = 4  # a second one for a topology, one for a rebuild; two in a row of either do not happen
 
 
 class OnlineReader:
@@ -46,12 +49,13 @@ class OnlineReader:
     def __init__(self, groups: Sequence[Group], types: Mapping[str, Type], store: OnlineStore) -> None:
         self.layouts = tuple(Layout.of(group) for group in groups)
         self._store = store
-        self._states = StateReader([layout.plan for layout in self.layouts]) if self.layouts else None
+        plans = [layout.plan for layout in self.layouts]
+        self._states = StateReader(plans) if plans else None
+        self._merger = StateMerger(plans) if plans else None
         self._shape = _shape(self.layouts, types)
-        self._key_of = tuple(layout.key_of for layout in self.layouts)
-        self._offset_keys = [layout.offset_key for layout in self.layouts]
-        self._folds = Folds([layout.plan.tiles for layout in self.layouts])
-        self._seen: tuple[list[bytes | None], Heads, list[int]] = [], _NO_HEADS, []
+        self._folds = Folds([plan.tiles for plan in plans])
+        self._slots = Slots(None, self.layouts)
+        self._seen: tuple[list[bytes | None], Known] = [], _NOTHING_KNOWN
 
     @classmethod
     def of(cls, features: FeatureSet, store: OnlineStore) -> OnlineReader:
@@ -60,7 +64,12 @@ class OnlineReader:
 
     def heads(self) -> Heads:
         """What the state of each group knows now. Raises: what the store raises."""
-        return self._heads(self._store.read(self._offset_keys))[0] if self.layouts else _NO_HEADS
+        for _ in range(_LOOKS if self.layouts else 0):
+            slots = self._slots
+            found = self._store.read(slots.head_keys)
+            if self._has_topology(slots, found[0]):
+                return self._known(slots, found[1:]).heads
+        return _NO_HEADS
 
     def read(self, rows: Sequence[Row], at_us: Sequence[int] | npt.NDArray[np.int64]) -> Looked:
         """Every feature of every row as of the row's instant.
@@ -76,31 +85,62 @@ class OnlineReader:
         at = np.asarray(at_us, np.int64)
         if self._states is None:
             return Looked(at, _NO_HEADS, (), (), self._shape, _nothing(len(at)))
-        count = len(self.layouts)
-        keys = self._offset_keys + [key_of(row) for row in rows for key_of in self._key_of]
+        picked: Picked | None = None
         for _ in range(_LOOKS):
+            slots = self._slots
+            heads = slots.head_keys
+            keys = heads + [key for row in rows for key in slots.keys_of(row)]
             found = self._store.read(keys) if len(rows) == 1 else _read_once(self._store, keys)
-            heads, bases = self._heads(found[:count])
-            picked = Picked(bases, self._folds)
-            states = picked.states(at.tolist(), iter(found[count:]))
+            if not self._has_topology(slots, found[0]):
+                continue
+            known = self._known(slots, found[1 : len(heads)])
+            picked = Picked(known.bases, known.ends, slots.group_of, self._folds)
+            states = picked.states(at.tolist(), iter(found[len(heads) :]))
             if not picked.overtaken:
                 break
-        hurt: list[int] = []
-        read = self._states.read(states, at, damaged=hurt)
-        damaged = [divmod(place, count) for place in sorted({*hurt, *picked.damaged})]
-        for row, group in damaged:
-            read = _without(read, row, *self._shape.spans[group])
-        return Looked(at, heads, damaged, picked.early, self._shape, read)
+        if picked is None:
+            raise Transient("the parts of the online state change all the time", next_step="ask again in a second")
+        return self._looked(at, slots, known, picked, states)
 
-    def _heads(self, found: list[bytes | None]) -> tuple[Heads, list[int]]:
-        """(what the groups know, per group the position above which its records count)."""
-        seen, heads, bases = self._seen  # one look at one tuple: another thread may be about to replace it
+    def _looked(self, at: Ints, slots: Slots, known: Known, picked: Picked, states: list[bytes | None]) -> Looked:
+        assert self._states is not None, "there are groups"
+        hurt = set(picked.damaged)
+        if slots.split:
+            states, origin = self._joined(slots, states, hurt)
+        else:
+            origin = range(len(states))
+        places: list[int] = []
+        read = self._states.read(states, at, damaged=places)
+        hurt.update(origin[place] for place in places)
+        damaged = [divmod(place, len(slots.layouts)) for place in sorted(hurt)]
+        for row, part in damaged:
+            read = _without(read, row, *self._shape.spans[slots.group_of[part]])
+        return Looked(at, known.heads, damaged, picked.early, self._shape, read, picked.ahead)
+
+    def _joined(
+        self, slots: Slots, states: list[bytes | None], hurt: set[int]
+    ) -> tuple[list[bytes | None], Sequence[int]]:
+        """(one state per row and group, where its first part stands); `hurt` takes the places of damaged parts."""
+        for place, state in enumerate(states):
+            if state is not None and not intact(state):
+                hurt.add(place)
+                states[place] = None
+        assert self._merger is not None, "there are groups"
+        return join(states, slots.group_of, self._merger, hurt)
+
+    def _has_topology(self, slots: Slots, topology: bytes | None) -> bool:
+        """Whether the parts are those that the store has; where not, they are from now on."""
+        if topology == slots.topology:
+            return True
+        self._slots = Slots(topology, self.layouts)
+        return False
+
+    def _known(self, slots: Slots, found: list[bytes | None]) -> Known:
+        seen, known = self._seen  # one look at one tuple: another thread may be about to replace it
         if found != seen:
-            groups = tuple(_group_state(each, data) for each, data in zip(self.layouts, found, strict=True))
-            heads = Heads(groups, {view: state.as_of_us for state in groups for view in state.views})
-            bases = [_base(data) for data in found]
-            self._seen = found, heads, bases
-        return heads, bases
+            known = slots.known(found)
+            self._seen = found, known
+        return known
 
 
 def groups_of_views(names: Sequence[str], among: Sequence[FeatureSet]) -> tuple[tuple[Group, ...], dict[str, Type]]:
@@ -146,28 +186,6 @@ def _shape(layouts: Sequence[Layout], types: Mapping[str, Type]) -> Shape:
         start += layout.plan.width
     places, names = zip(*sorted(found), strict=True) if found else ((), ())
     return Shape(names, places, tuple(types[name] for name in names), tuple(spans))
-
-
-def _group_state(layout: Layout, data: bytes | None) -> GroupState:
-    state = GroupState(layout.namespace.hex(), layout.views)
-    if data is None:
-        return state
-    try:
-        known = from_bytes(data)
-    except CorruptData:
-        return replace(state, damaged=True)
-    return replace(state, position=known.position, offset=known.offset, as_of_us=known.as_of_us)
-
-
-_NOTHING_COUNTS = 2**63  # above every position
-
-
-def _base(data: bytes | None) -> int:
-    try:
-        known: Offset | None = None if data is None else from_bytes(data)
-    except CorruptData:
-        known = None
-    return _NOTHING_COUNTS if known is None or known.as_of_us is None else known.base
 
 
 def _without(read: StateRead, row: int, start: int, end: int) -> StateRead:

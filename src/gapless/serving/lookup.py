@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -38,9 +39,8 @@ class Seen(Protocol):
         """By view: everything known until then is in; None or absent: nothing was ever brought in."""
         ...
 
-    @property
-    def groups(self) -> Sequence[GroupSeen]:
-        """What a log entry says of it."""
+    def groups_of(self, i: int) -> Sequence[GroupSeen]:
+        """What a log entry says of one row: every part of the state that was there."""
         ...
 
     def row(self, i: int) -> Mapping[str, Value]:
@@ -81,7 +81,7 @@ class Lookup:
         looked_up = {f.column: f.type for view in features.views for f in view.features}
         self._defaults = {column: _default(policy, column, kind) for column, kind in looked_up.items()}
         self._types = {column: ARROW_TYPES[kind] for column, kind in looked_up.items()}
-        self._groups: tuple[tuple[GroupState, ...], tuple[GroupSeen, ...]] = (), ()
+        self._groups: tuple[tuple[GroupState, ...], dict[int, GroupSeen]] = (), {}
 
     def __call__(self, rows: Sequence[Row], at_us: Sequence[int]) -> Seen:
         """One round trip to the store; none where the version has no view.
@@ -107,12 +107,12 @@ class Lookup:
         """The views without complete state. Raises: what the store raises."""
         return self._reader.heads().incomplete
 
-    def _seen(self, groups: tuple[GroupState, ...]) -> tuple[GroupSeen, ...]:
-        """The same for a log entry: made anew where a group has gone on only."""
+    def _seen(self, parts: tuple[GroupState, ...]) -> dict[int, GroupSeen]:
+        """The same for a log entry, by place: made anew where a part has gone on only."""
         known, made = self._groups
-        if known is not groups:
-            made = tuple(_group(one) for one in groups)
-            self._groups = groups, made
+        if known is not parts:
+            made = {i: _part(one) for i, one in enumerate(parts) if one.partition is None or one.is_there}
+            self._groups = parts, made
         return made
 
 
@@ -121,11 +121,22 @@ class Found:
 
     store_down = False
 
-    def __init__(self, looked: Looked, groups: Sequence[GroupSeen]) -> None:
-        self._looked, self.groups = looked, groups
+    def __init__(self, looked: Looked, parts: Mapping[int, GroupSeen]) -> None:
+        self._looked, self._parts = looked, parts
+        self._groups = tuple(parts.values())
         self.as_of_us = looked.as_of_us
         self.row = looked.row
         self.columns = looked.columns
+
+    def groups_of(self, i: int) -> Sequence[GroupSeen]:
+        """See `Seen`."""
+        ahead = self._looked.ahead
+        if not ahead:
+            return self._groups
+        return [
+            msgspec.structs.replace(seen, offset=ahead[i, part]) if (i, part) in ahead else seen
+            for part, seen in self._parts.items()
+        ]
 
     def views_asked_in_past(self, i: int) -> Sequence[str]:
         """See `Seen`."""
@@ -147,20 +158,22 @@ class Found:
         if not pairs:  # the usual case
             return ()
         groups = self._looked.heads.groups
-        return [view for row, group in pairs if row == i for view in groups[group].views]
+        return list(dict.fromkeys(view for row, part in pairs if row == i for view in groups[part].views))
 
     def _marks(self, pairs: Sequence[tuple[int, int]], marked: Bools) -> Mapping[str, Bools]:
         if not pairs:
             return {}
-        groups = self._looked.heads.groups
-        return {view: marked[:, g] for g, group in enumerate(groups) for view in group.views}
+        marks: dict[str, Bools] = {}
+        for place, part in enumerate(self._looked.heads.groups):
+            for view in part.views:
+                marks[view] = marks[view] | marked[:, place] if view in marks else marked[:, place]
+        return marks
 
 
 class Away:
     """The author's defaults, null where there is none."""
 
     store_down = True
-    groups: Sequence[GroupSeen] = ()
     as_of_us: Mapping[str, int | None] = {}
 
     def __init__(self, defaults: Mapping[str, Value], types: Mapping[str, pa.DataType], rows: int) -> None:
@@ -173,6 +186,10 @@ class Away:
     def columns(self) -> Mapping[str, pa.Array]:
         """The same for every row."""
         return {name: pa.array([value] * self._rows, self._types[name]) for name, value in self._defaults.items()}
+
+    def groups_of(self, i: int) -> Sequence[GroupSeen]:
+        """None: nothing was looked up."""
+        return ()
 
     def views_asked_in_past(self, i: int) -> Sequence[str]:
         """None: nothing was looked up."""
@@ -206,5 +223,6 @@ def _default(policy: Trust, column: str, kind: Type) -> Value:
     return value if type(value) is _PYTHON[kind.in_expressions] else None
 
 
-def _group(state: GroupState) -> GroupSeen:
-    return GroupSeen(bytes.fromhex(state.namespace), state.position, state.offset, state.as_of_us)
+def _part(state: GroupState) -> GroupSeen:
+    partition = -1 if state.partition is None else state.partition
+    return GroupSeen(bytes.fromhex(state.namespace), state.position, state.offset, state.as_of_us, partition)

@@ -212,7 +212,7 @@ class Predictor:
         matrix: Float32,
         answers: Sequence[Answer],
     ) -> list[bytes]:
-        known, groups = self._version, asked.seen.groups
+        known, seen = self._version, asked.seen
         little_endian = matrix.astype("<f4", copy=False)
         return [
             encode_entry(
@@ -231,7 +231,7 @@ class Predictor:
                     probability=answer.probability,
                     trust=answer.trust,
                     reasons=answer.reasons,
-                    groups=groups,
+                    groups=seen.groups_of(i),
                 )
             )
             for i, (row, answer) in enumerate(zip(asked.rows, answers, strict=True))

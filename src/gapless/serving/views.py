@@ -68,7 +68,7 @@ class Views:
             ) from error
         found = [looked.row(i) for i in range(len(rows))]
         views = {name: _freshness(looked.as_of_us.get(name), now_us, opened.expected[name]) for name in names}
-        return Features(opened.types, found, list(at_us), views, reasons_of(Found(looked, ()), len(rows), views))
+        return Features(opened.types, found, list(at_us), views, reasons_of(Found(looked, {}), len(rows), views))
 
     def _open(self, names: tuple[str, ...], among: tuple[FeatureSet, ...]) -> _Opened:
         groups, types = groups_of_views(names, among)

@@ -8,8 +8,18 @@ from __future__ import annotations
 
 from gapless.windows.states.builder import build
 from gapless.windows.states.columns import StateEvents, StateInput
-from gapless.windows.states.merger import merge
+from gapless.windows.states.merger import StateMerger, merge
 from gapless.windows.states.plan import Kind, StatePlan
 from gapless.windows.states.reader import StateRead, StateReader
 
-__all__ = ["Kind", "StateEvents", "StateInput", "StatePlan", "StateRead", "StateReader", "build", "merge"]
+__all__ = [
+    "Kind",
+    "StateEvents",
+    "StateInput",
+    "StateMerger",
+    "StatePlan",
+    "StateRead",
+    "StateReader",
+    "build",
+    "merge",
+]

@@ -75,13 +75,14 @@ def _need(cursors: Ints, side: int) -> int:
     return int(cursors[side, _END] - cursors[side, _AT])
 
 
-@compiled(_STATES(BYTES, BITS, GRID, GRID, BITS, INT))
+@compiled(_STATES(BYTES, BITS, BITS, GRID, GRID, GRID, BITS))
 def merge_states(
-    data: Bytes, sizes: Ints, tiers: Ints, slots: Ints, oldest: Ints, fingerprint: int
+    data: Bytes, sizes: Ints, which: Ints, plans: Ints, all_tiers: Ints, slots: Ints, all_oldest: Ints
 ) -> tuple[Bytes, Ints, int]:
     """States without checksums: their bytes, where each begins and ends, and the first damaged pair or -1.
 
-    `sizes` are those of the states in `data`, two for a pair; `oldest` as in `build_states`.
+    `sizes` are those of the states in `data`, two for a pair; `which` is the plan of each pair; `all_oldest` as in
+    `build_states`, for the tiers of all plans.
     """
     ends, cursors = np.empty((len(sizes) // 2, 2), np.int64), np.zeros((3, 8), np.int64)
     limbs, spans, work = np.zeros((2, LIMBS), np.int64), np.empty((2, 2), np.int64), np.empty(LIMBS, np.int64)
@@ -92,6 +93,8 @@ def merge_states(
         out = room(out, at, HEAD + SEAL)
         at += HEAD
         begin, tiles = at, 0
+        fingerprint, first, last = plans[which[pair], 0], plans[which[pair], 1], plans[which[pair], 2]
+        tiers, oldest = all_tiers[first:last], all_oldest[first:last]
         good = True
         for side in range(2):
             start, stop = stop, stop + sizes[2 * pair + side]
