@@ -9,7 +9,7 @@ import pytest
 
 from gapless.adapters.lmdb import LmdbStore
 from gapless.bundle.profile import profile_of
-from gapless.clock import DAY, HOUR
+from gapless.clock import DAY, HOUR, SECOND
 from gapless.errors import InputError, Transient
 from gapless.features import TableSources, compute, float32_matrix, one_batch
 from gapless.online import OnlineReader, materialize
@@ -232,6 +232,24 @@ def test_asked_in_the_past_says_so(world, count):
     assert {"code": "asked_in_past", "view": "stats"} in features.reasons[0]
     assert features.reasons[1] == []
     assert features.reasons[0::2] == [features.reasons[0]] * count
+
+
+@pytest.mark.parametrize("count", [1, FEW + 1])
+def test_asked_now_is_the_instant_of_the_look(world, count):
+    """An event that came in between the question and the look is no future of it; one of next week is."""
+    event = {"key": ("x", 1), "x": 1.0, "text": "p", "time": AS_OF + 5, "known": AS_OF + 5}
+    store = MemoryStore()
+    materialize(GROUPS, TableHistory([event]), store, as_of_us=AS_OF + 20)
+    model = predictor(store)
+    rows = requests([(("x", 1), AS_OF), (("y", 1), AS_OF), (("x", 1), AS_OF - 1), *[(("x", 1), AS_OF + 9)] * count])
+    answers = model.answer(rows, AS_OF).rows
+    assert [answer.as_of_us for answer in answers[:4]] == [AS_OF + 6, AS_OF, AS_OF - 1, AS_OF + 9]
+    codes = [{reason["code"] for reason in answer.reasons} & {"asked_in_past"} for answer in answers[:4]]
+    assert codes == [set(), set(), {"asked_in_past"}, set()]
+    much_earlier = AS_OF - 60 * SECOND
+    (late,) = model.answer(requests([(("x", 1), much_earlier)]), much_earlier).rows
+    assert late.as_of_us == much_earlier
+    assert "asked_in_past" in {reason["code"] for reason in late.reasons}
 
 
 @pytest.mark.parametrize("count", [1, 20])

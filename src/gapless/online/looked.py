@@ -97,6 +97,7 @@ class Looked:
             features are not those of that instant.
         ahead — (row, part) → place, of records of a partition that hold events from the place on that the offset record
             gives; they hold those below this one.
+        newest_us — by row that is in `early`, the first instant at which it would not be.
     """
 
     at_us: Array
@@ -106,6 +107,7 @@ class Looked:
     _shape: Shape
     _read: StateRead
     ahead: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    newest_us: Mapping[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.at_us)

@@ -29,6 +29,7 @@ class Picked:
         self.early: list[tuple[int, int]] = []
         self.damaged: list[int] = []
         self.ahead: dict[tuple[int, int], int] = {}
+        self.newest_us: dict[int, int] = {}
         self.overtaken = False
         """A record is of a filling that began after the offsets were read, and may not hold all."""
 
@@ -53,8 +54,12 @@ class Picked:
         if not self._counts(position, base, row, part):
             return None
         if newest > at_us:
-            self.early.append((row, part))
+            self._note_early(row, part, newest)
         return data[HEAD_BYTES:]
+
+    def _note_early(self, row: int, part: int, newest: int) -> None:
+        self.early.append((row, part))
+        self.newest_us[row] = max(newest, self.newest_us.get(row, newest))
 
     def _counts(self, position: int, base: int, row: int, part: int) -> bool:
         end = self._ends[part]
@@ -75,5 +80,5 @@ class Picked:
         if not self._counts(record.position, base, row, part):
             return None
         if record.newest_us > at_us:
-            self.early.append((row, part))
+            self._note_early(row, part, record.newest_us)
         return record.tiles

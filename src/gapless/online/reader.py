@@ -115,7 +115,7 @@ class OnlineReader:
         damaged = [divmod(place, len(slots.layouts)) for place in sorted(hurt)]
         for row, part in damaged:
             read = _without(read, row, *self._shape.spans[slots.group_of[part]])
-        return Looked(at, known.heads, damaged, picked.early, self._shape, read, picked.ahead)
+        return Looked(at, known.heads, damaged, picked.early, self._shape, read, picked.ahead, picked.newest_us)
 
     def _joined(
         self, slots: Slots, states: list[bytes | None], hurt: set[int]

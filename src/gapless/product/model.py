@@ -42,6 +42,8 @@ class Model:
         slices — columns of the request by whose values the evaluation is also split.
         runtime — "onnx", or "python" for an estimator that ONNX cannot express (slower, and unpickled at scoring).
         trust — when answers are trusted less; no part of the definition.
+        streaming — requests that are pushed as events are answered too, into a topic of the event log; no part of the
+            definition.
 
     Raises: an AuthorError with the line at fault.
     """
@@ -55,6 +57,7 @@ class Model:
     slices: Sequence[str] = field(default=(), kw_only=True)
     runtime: Literal["onnx", "python"] = field(default="onnx", kw_only=True)
     trust: Trust = field(default_factory=Trust, kw_only=True)
+    streaming: bool = field(default=False, kw_only=True)
     site: Site | None = field(default_factory=author_site, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:

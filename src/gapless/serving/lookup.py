@@ -43,6 +43,11 @@ class Seen(Protocol):
         """What a log entry says of one row: every part of the state that was there."""
         ...
 
+    @property
+    def newest_us(self) -> Mapping[int, int]:
+        """By row that was asked in the past, the first instant at which it would not be."""
+        ...
+
     def row(self, i: int) -> Mapping[str, Value]:
         """Every column of one row."""
         ...
@@ -125,6 +130,7 @@ class Found:
         self._looked, self._parts = looked, parts
         self._groups = tuple(parts.values())
         self.as_of_us = looked.as_of_us
+        self.newest_us = looked.newest_us
         self.row = looked.row
         self.columns = looked.columns
 
@@ -175,6 +181,7 @@ class Away:
 
     store_down = True
     as_of_us: Mapping[str, int | None] = {}
+    newest_us: Mapping[int, int] = {}
 
     def __init__(self, defaults: Mapping[str, Value], types: Mapping[str, pa.DataType], rows: int) -> None:
         self._defaults, self._types, self._rows = defaults, types, rows

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from gapless.clock import SECOND
 from gapless.errors import InputError
 from gapless.online import OnlineReader
 from gapless.ports.scorer import Float32, Scorer, Scores
@@ -31,6 +32,8 @@ FEW = 100
 """Up to so many rows are computed one by one; more of them column by column, which gives the same bits."""
 
 _EDGE = 2**63
+_LOOKS = 3
+_MOVES_US = 10 * SECOND  # beyond that it is no race but a clock that is wrong, and the answer says so
 _STAGES = ("lookup", "features", "score", "trust", "entries")
 
 
@@ -106,7 +109,7 @@ class Predictor:
         """Everything that a first answer would wait for is done: one row and many rows have been computed."""
         nobody: dict[str, Value] = {**dict.fromkeys(self._names), self._id: None, self._time: now_us}
         for rows in ([nobody], [nobody] * (FEW + 1)):
-            self._computed(self._asked(rows))
+            self._computed(self._asked(rows, now_us))
 
     def answer(self, rows: Sequence[Row], now_us: int) -> Answered:
         """Predictions for rows, each with an event time; see `Answerer.answer`."""
@@ -118,7 +121,7 @@ class Predictor:
         if instead_of is not None:  # the rows are typed by the other version, which may know other columns
             rows = [{name: row.get(name) for name in self._names} for row in rows]
         ticks = [self._ticks()]
-        asked = self._asked(rows, instead_of)
+        asked = self._asked(rows, now_us, instead_of)
         ticks.append(self._ticks())
         columns, matrix = self._computed(asked)
         ticks.append(self._ticks())
@@ -141,7 +144,7 @@ class Predictor:
 
     def features(self, rows: Sequence[Row], now_us: int) -> Features:
         """What `answer` would see; see `Answerer.features`."""
-        asked = self._asked(rows)
+        asked = self._asked(rows, now_us)
         columns, _ = self._computed(asked)
         names, as_of, expected = self.feature_set.outputs, asked.seen.as_of_us, self._judge.freshness_us
         found = [{name: row[name] for name in names} for row in _by_row(columns, len(rows))]
@@ -151,9 +154,28 @@ class Predictor:
 
     # --- stages ---
 
-    def _asked(self, rows: Sequence[Row], instead_of: str | None = None) -> _Asked:
+    def _asked(self, rows: Sequence[Row], now_us: int, instead_of: str | None = None) -> _Asked:
         at_us = [_instant(row, self._time) for row in rows]
-        return _Asked(rows, at_us, self._lookup(rows, at_us), instead_of)
+        seen = self._lookup(rows, at_us)
+        if seen.newest_us and now_us in at_us:
+            rows, at_us, seen = self._looked_again(rows, at_us, seen, now_us)
+        return _Asked(rows, at_us, seen, instead_of)
+
+    def _looked_again(
+        self, rows: Sequence[Row], at_us: list[int], seen: Seen, now_us: int
+    ) -> tuple[Sequence[Row], list[int], Seen]:
+        """Who asks about now means the instant of the look: what has come in meanwhile is no future."""
+        asked_now = [i for i, at in enumerate(at_us) if at == now_us]
+        rows, at_us = list(rows), list(at_us)
+        for _ in range(_LOOKS):
+            latest = now_us + _MOVES_US
+            moved = {i: seen.newest_us[i] for i in asked_now if seen.newest_us.get(i, latest) < latest}
+            if not moved:
+                break
+            for i, newest in moved.items():
+                rows[i], at_us[i] = {**rows[i], self._time: newest}, newest
+            seen = self._lookup(rows, at_us)
+        return rows, at_us, seen
 
     def _computed(self, asked: _Asked) -> tuple[_Columns, Float32]:
         """(every column: of each row where they are few, else of the table; the vectors)."""
