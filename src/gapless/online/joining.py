@@ -35,7 +35,7 @@ def join(
         to = row * groups + group_of[part]
         if part == 0 or group_of[part - 1] != group_of[part]:
             origin[to] = place
-        if state is None:
+        if not state:
             continue
         if joined[to] is None:
             joined[to] = state

@@ -122,7 +122,7 @@ class OnlineReader:
     ) -> tuple[list[bytes | None], Sequence[int]]:
         """(one state per row and group, where its first part stands); `hurt` takes the places of damaged parts."""
         for place, state in enumerate(states):
-            if state is not None and not intact(state):
+            if state and not intact(state):
                 hurt.add(place)
                 states[place] = None
         assert self._merger is not None, "there are groups"

@@ -57,7 +57,7 @@ def apply(layout: Layout, batch: pa.RecordBatch, read: Read, *, as_of_us: int, e
     Raises: CorruptData for a record that is damaged; InputError for one that has become larger than a store takes;
         what `read` raises.
 
-    Guarantees: pure, but for `read`. Whatever the cuts and the order of partitions, states of the same events are equal.
+    Guarantees: pure, but for `read`. However the log was cut, states of the same events are equal.
     """
     keyed = Keyed.of(layout, batch, order_base=order_base(_partition(layout)))
     before = dict(zip(keyed.keys, read(keyed.keys), strict=True))

@@ -14,6 +14,7 @@ from gapless.bundle.profile import read_profile
 from gapless.clock import Clock, SteadyClock
 from gapless.errors import Transient
 from gapless.online import OnlineReader
+from gapless.ports.online import OnlineStore
 from gapless.product import Model, Trust
 from gapless.serving.batch import Version
 from gapless.serving.breaker import Breaker
@@ -35,11 +36,20 @@ class Predictors:
     Parameters:
         clock — one that does not go back; ticks — a clock for durations, in ns.
         allow_pickle — open versions with runtime "python" too, whose pickle then runs.
+        store — what they read, instead of the workspace's own.
     """
 
-    def __init__(self, parts: Parts, *, clock: Clock, ticks: Callable[[], int], allow_pickle: bool = False) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        clock: Clock,
+        ticks: Callable[[], int],
+        allow_pickle: bool = False,
+        store: OnlineStore | None = None,
+    ) -> None:
         self._parts, self._ticks, self._allow_pickle = parts, ticks, allow_pickle
-        self.clock, self.store = clock, Breaker(parts.online, clock)
+        self.clock, self.store = clock, Breaker(store or parts.online, clock)
 
     @classmethod
     def of(cls, parts: Parts, *, allow_pickle: bool = False) -> Self:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gapless.clock import format_instant
-from gapless.errors import Conflict, InputError, StorageError, UnknownName
+from gapless.errors import Conflict, CorruptData, InputError, StorageError, UnknownName
 from gapless.features import Group, plan_groups
 from gapless.online import Layout, Materialized, OnlineReader, Pruned, StoreHistory
 from gapless.online import materialize as fill
@@ -20,7 +20,7 @@ from gapless.product import FeatureSet
 from gapless.workspace.needed import Needed, feature_sets
 from gapless.workspace.parts import Parts
 
-__all__ = ["MaterializeReport", "incomplete_views", "materialize"]
+__all__ = ["MaterializeReport", "fill_files", "incomplete_views", "materialize"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,18 @@ def materialize(
         )
         pruned = remove_unneeded(parts.online, Needed(parts, groups)) if prune else ()
     return MaterializeReport(done, tuple(notes), pruned)
+
+
+def fill_files(parts: Parts, groups: Sequence[Group]) -> None:
+    """The state of ingested files of these groups is there, as of now; of a source without files it holds nothing."""
+    if not groups:
+        return
+    history = StoreHistory(parts.offline, {group.source.name: group.source for group in groups}, may_be_empty=True)
+    with _lease(parts):
+        try:
+            fill(groups, history, parts.online, as_of_us=parts.clock.now_us())
+        except CorruptData:  # of this state nothing can be used
+            fill(groups, history, parts.online, as_of_us=parts.clock.now_us(), rebuild=True)
 
 
 def incomplete_views(parts: Parts, features: FeatureSet) -> list[str]:

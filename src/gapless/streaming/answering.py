@@ -1,0 +1,176 @@
+"""Requests that come as events: each answered once, as of its own instant, into the topic of its model's predictions.
+
+The record of an answer holds it as JSON for everybody, and in a header the entry of the prediction log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from gapless.clock import format_instant
+from gapless.errors import GaplessError, InputError, NotFound, Transient
+from gapless.events.intake import Intake
+from gapless.events.landing import warm_intake
+from gapless.events.place import place_of
+from gapless.features import plan_groups
+from gapless.online.layout import Layout
+from gapless.online.slots import Slots
+from gapless.online.topology import TOPOLOGY_KEY
+from gapless.ports.events import Member, Outgoing, TopicPartition
+from gapless.ports.topics import events_topic, predictions_topic
+from gapless.product import EventSource, FeatureSet
+from gapless.serving.answers import Answer, Answerer, Row
+from gapless.serving.chain import Chain
+from gapless.streaming.cursor import Cursor
+from gapless.streaming.overlay import Overlay
+from gapless.streaming.world import World
+
+__all__ = ["ENTRY_HEADER", "Answering", "Requests"]
+
+ENTRY_HEADER = "gapless-entry"
+_ENCODER = msgspec.json.Encoder()
+
+
+@dataclass
+class Requests:
+    """One partition of the requests of a model."""
+
+    cursor: Cursor
+    intake: Intake
+
+
+@dataclass
+class Answering:
+    """One model that answers requests from the log.
+
+    Parameters:
+        answerer — what answers now; raises NotFound and Transient where nothing does.
+        member — of the group whose offsets say which requests were answered.
+    """
+
+    world: World
+    model: str
+    source: EventSource
+    answerer: Callable[[], Answerer]
+    member: Member
+    overlay: Overlay
+    partitions: dict[int, Requests] = field(default_factory=dict)
+    waits_for: str | None = None
+    answered: int = 0
+    refused: int = 0
+    _now: Answerer | None = field(default=None, repr=False)
+    _slots: tuple[object, bytes | None, Slots] | None = field(default=None, repr=False)
+
+    def follow(self) -> Mapping[int, Requests]:
+        """The partitions to read from now: this member's, while something answers; `waits_for` says why there is none.
+
+        Raises: what the log raises.
+        """
+        topic = events_topic(self.source)
+        mine = {one.partition for one in self.member.assigned() if one.topic == topic}
+        for gone in self.partitions.keys() - mine:
+            del self.partitions[gone]
+        for partition in sorted(mine - self.partitions.keys()):
+            self.partitions[partition] = self._open(TopicPartition(topic, partition))
+        try:
+            self._now, self.waits_for = self.answerer(), None
+        except (NotFound, Transient) as error:
+            self._now, self.waits_for = None, error.what
+            return {}
+        return self.partitions
+
+    def _open(self, partition: TopicPartition) -> Requests:
+        """Where the group goes on; a model that answers for the first time begins with what comes from now on."""
+        offset = self.member.committed(partition)
+        if offset is None:
+            offset = self.world.log.spans(partition.topic)[partition.partition].end
+            self.member.commit([], {partition: offset})
+        limits = self.world.limits
+        intake = warm_intake(
+            self.world.log, self.world.offline, self.source, partition.partition, place_of(offset),
+            horizon=limits.horizon,
+        )  # fmt: skip
+        return Requests(Cursor(self.world.log, partition, offset, max_bytes=limits.buffer_bytes), intake)
+
+    def answer(self, counts: Mapping[int, int], now_us: int) -> None:
+        """The next requests of each partition are answered in the log, with the offsets after them.
+
+        Raises: Conflict where somebody else answers them; Transient; then nothing was answered.
+        """
+        outputs: list[tuple[str, Outgoing]] = []
+        offsets: dict[TopicPartition, int] = {}
+        for partition, count in counts.items():
+            requests = self.partitions[partition]
+            taken = requests.intake.take(requests.cursor.first(count))
+            for row in _rows(taken.rows, list(self.source.columns)):
+                outputs.append((predictions_topic(self.model), self._outgoing(partition, row, now_us)))
+            offsets[requests.cursor.partition] = requests.cursor.offset_after(count)
+        self.world.fault("answered", self.model)
+        self.member.commit(outputs, offsets)
+        self.world.fault("told", self.model)
+        for partition, count in counts.items():
+            self.partitions[partition].cursor.advance(count)
+
+    def _outgoing(self, partition: int, row: Row, now_us: int) -> Outgoing:
+        assert self._now is not None, "something answers"
+        assert self.source.event_id is not None, "requests have one"
+        at_us, name = row[self.source.event_time], row[self.source.event_id]
+        assert isinstance(at_us, int), "an event has its time"
+        self.overlay.prepare(self._keys(row))
+        with self.overlay.at(at_us):
+            try:
+                answered = self._now.answer([row], now_us)
+            except InputError as error:  # this row, and no other, cannot be answered
+                self.refused += 1
+                return Outgoing(partition, _refusal(self.model, name, at_us, error), str(name).encode())
+        self.answered += 1
+        value = _answer(answered.model, answered.version, answered.rows[0])
+        headers = {"gapless-format": b"json", ENTRY_HEADER: answered.log_entries[0]}
+        return Outgoing(partition, value, str(name).encode(), headers)
+
+    def _keys(self, row: Row) -> Sequence[bytes]:
+        """What answering the row will read, by the first version that is asked."""
+        found = self._feature_set()
+        if found is None:
+            return ()
+        (topology,) = self.overlay.read([TOPOLOGY_KEY])
+        if self._slots is None or self._slots[0] is not found or self._slots[1] != topology:
+            groups = tuple(Layout.of(group) for group in plan_groups(found.views))
+            self._slots = found, topology, Slots(topology, groups)
+        slots = self._slots[2]
+        return [*slots.head_keys, *slots.keys_of(row)]
+
+    def _feature_set(self) -> FeatureSet | None:
+        return self._now.members[0].feature_set if isinstance(self._now, Chain) else None
+
+
+def _rows(batch: pa.RecordBatch, names: Sequence[str]) -> Iterator[Row]:
+    columns = [batch.column(name) for name in names]
+    plain = [(c.view(pa.int64()) if pa.types.is_timestamp(c.type) else c).to_pylist() for c in columns]
+    for values in zip(*plain, strict=True):
+        yield dict(zip(names, values, strict=True))
+
+
+def _answer(model: str, version: str, answer: Answer) -> bytes:
+    return _ENCODER.encode(
+        {
+            "request_id": answer.request_id,
+            "as_of": format_instant(answer.as_of_us),
+            "model": model,
+            "version": version,
+            "prediction": answer.prediction,
+            "probability": answer.probability,
+            "trust": answer.trust,
+            "reasons": answer.reasons,
+        }
+    )
+
+
+def _refusal(model: str, request_id: Any, at_us: int, error: GaplessError) -> bytes:
+    told = {"request_id": request_id, "as_of": format_instant(at_us), "model": model, "error": error.to_dict()}
+    return _ENCODER.encode(told)

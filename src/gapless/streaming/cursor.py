@@ -1,0 +1,67 @@
+"""Reading one partition: what comes next waits here until a batch takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gapless.ports.events import EventLog, LogRecord, TopicPartition
+from gapless.streaming.cutting import Queue
+
+__all__ = ["Cursor"]
+
+
+class Cursor:
+    """Records of a partition from an offset on.
+
+    Parameters:
+        offset — of the next record that no batch has taken.
+        max_bytes — of values that wait here, about: more are not read.
+    """
+
+    def __init__(self, log: EventLog, partition: TopicPartition, offset: int, *, max_bytes: int) -> None:
+        self._log, self.partition, self.offset, self._max_bytes = log, partition, offset, max_bytes
+        self._records: list[LogRecord] = []
+        self._instants: list[int] = []
+        self._next, self._waiting, self._at_end = offset, 0, False
+
+    def fetch(self, now_us: int) -> None:
+        """What the log has is here, up to the limit.
+
+        Raises: NotFound where the log does not hold the next record any more; what the log raises.
+        """
+        self._at_end = False
+        while self._waiting < self._max_bytes:
+            found = self._log.read(*self.partition, self._next, max_bytes=self._max_bytes)
+            if not found:
+                self._at_end = True
+                return
+            for record in found:
+                # A producer's clock may be ahead, or behind its last record: neither may hold up the others.
+                before = self._instants[-1] if self._instants else record.appended_us
+                self._instants.append(max(before, min(record.appended_us, now_us)))
+            self._records += found
+            self._next = found[-1].offset + 1
+            self._waiting += sum(len(record.value) for record in found)
+
+    def queue(self) -> Queue:
+        """What waits, as `cutting.cut` wants it."""
+        return Queue(self._instants, [len(record.value) for record in self._records], self._at_end)
+
+    @property
+    def waiting(self) -> int:
+        """Records that were read and not taken."""
+        return len(self._records)
+
+    def first(self, count: int) -> Sequence[LogRecord]:
+        """The next records; they stay until `advance`."""
+        return self._records[:count]
+
+    def offset_after(self, count: int) -> int:
+        """The offset at which it goes on once so many are taken."""
+        return self._records[count - 1].offset + 1 if count else self.offset
+
+    def advance(self, count: int) -> None:
+        """So many are taken."""
+        self.offset = self.offset_after(count)
+        self._waiting -= sum(len(record.value) for record in self._records[:count])
+        del self._records[:count], self._instants[:count]

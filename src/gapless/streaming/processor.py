@@ -1,0 +1,254 @@
+"""The processor: micro-batches from the log into the state, and requests answered on the way.
+
+    fetch requests, then events ─► cut at one instant ─► states in memory ─► answers ─► commit answers ─► commit states
+                                                          (reads of old records)   └ as of each request's time
+
+Killed anywhere, the next start goes on from the offsets that were committed: answers with those of the requests,
+states with those of the sources. Nothing is locked: a record says itself which events are in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gapless.errors import Conflict
+from gapless.events.place import place_of
+from gapless.online.layout import Layout
+from gapless.online.record import unpack
+from gapless.online.topology import announce
+from gapless.ports.events import Member
+from gapless.ports.online import Update
+from gapless.ports.topics import events_topic
+from gapless.product import EventSource
+from gapless.streaming.answering import Answering
+from gapless.streaming.cutting import Cut, cut
+from gapless.streaming.filling import fill_one
+from gapless.streaming.overlay import Overlay
+from gapless.streaming.parts import Change
+from gapless.streaming.shard import Shard, ShardChange, open_shard
+from gapless.streaming.world import World
+
+__all__ = ["Followed", "Processor", "Step"]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A source with the layouts, as of files, of the groups that are made from it."""
+
+    source: EventSource
+    layouts: Sequence[Layout]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step did. `idle`: there was nothing to do."""
+
+    events: int = 0
+    answers: int = 0
+    filled: int = 0
+    idle: bool = True
+
+
+@dataclass
+class Counts:
+    """What was seen of one source since the process began."""
+
+    events: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    repeated: int = 0
+    too_late: int = 0
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """A cut, and what it changes."""
+
+    shards: Mapping[tuple[str, int], ShardChange]
+    requests: Mapping[str, Mapping[int, int]]
+
+    def updates(self) -> dict[bytes, Update]:
+        return {key: one for each in self.changes for key, one in each.updates().items()}
+
+    def offsets(self) -> dict[bytes, Update]:
+        return {key: one for each in self.changes for key, one in each.offsets().items()}
+
+    @property
+    def changes(self) -> list[Change]:
+        return [each for change in self.shards.values() for each in change.changes]
+
+
+@dataclass
+class Processor:
+    """Keeps the state of the partitions that its member has fresh, and answers requests from the log.
+
+    Parameters:
+        followed — by source name.
+        member — of the group that shares the partitions of all sources.
+        overlay — over the same online store, which the answerers read through.
+
+    Use: `step` again and again, by one thread. After an error, `reset` and go on.
+    """
+
+    world: World
+    followed: Mapping[str, Followed]
+    member: Member
+    answering: Sequence[Answering]
+    overlay: Overlay
+    shards: dict[tuple[str, int], Shard] = field(default_factory=dict)
+    counts: dict[str, Counts] = field(default_factory=dict)
+    fresh_us: int | None = None
+    """Everything that was pushed until then is in, of all partitions of this process."""
+    _refreshed_us: int = 0
+
+    def step(self) -> Step:
+        """One micro-batch, if there is one; one step of filling, if there is a part to fill.
+
+        Raises: Conflict where somebody else keeps one of the partitions, or the store lost state: `reset`, and it
+            mends itself. Transient, StorageError where log or store do not work now. CorruptData where events are gone
+            that the state lacks.
+        """
+        self._follow()
+        asked = {one.model: one.follow() for one in self.answering}
+        now_us = self.world.clock.now_us()
+        queues = {}
+        # Requests first: what was pushed before one of them is then surely among the events that are fetched after it.
+        for model, partitions in asked.items():
+            for partition, requests in partitions.items():
+                requests.cursor.fetch(now_us)
+                queues[model, partition, "requests"] = requests.cursor.queue()
+        for (name, partition), shard in self.shards.items():
+            shard.cursor.fetch(now_us)
+            queues[name, partition, "events"] = shard.cursor.queue()
+        where = cut(queues, max_bytes=self.world.limits.batch_bytes)
+        batch = self._batch(where, now_us)
+        step = self._run(batch, now_us)
+        self.fresh_us = now_us if where.known_us is None else where.known_us - 1
+        filled = self._fill(self.fresh_us)
+        return Step(step.events, step.answers, filled or 0, step.idle and filled is None)
+
+    def reset(self) -> None:
+        """What is known of partitions is forgotten, and read anew by the next step."""
+        self.shards.clear()
+        for each in self.answering:
+            each.partitions.clear()
+
+    # ---- which partitions ----------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        topics = {events_topic(each.source): name for name, each in self.followed.items()}
+        mine = {(topics[one.topic], one.partition) for one in self.member.assigned() if one.topic in topics}
+        for gone in self.shards.keys() - mine:
+            del self.shards[gone]
+        for name, partition in sorted(mine - self.shards.keys()):
+            followed = self.followed[name]
+            announce(self.world.online, name, len(self.world.log.spans(events_topic(followed.source))))
+            self.shards[name, partition] = open_shard(self.world, followed.source, partition, followed.layouts)
+
+    # ---- a batch -------------------------------------------------------------------------------------
+
+    def _batch(self, where: Cut, now_us: int) -> _Batch:
+        known_us = now_us if where.known_us is None else where.known_us - 1
+        refresh = now_us - self._refreshed_us >= self.world.limits.refresh_us
+        shards: dict[tuple[str, int], ShardChange] = {}
+        requests: dict[str, dict[int, int]] = {}
+        for (name, partition, kind), count in where.counts.items():
+            if kind == "requests":
+                if count:
+                    requests.setdefault(name, {})[partition] = count
+            elif count or refresh:
+                shard = self.shards[name, partition]
+                shards[name, partition] = shard.change(count, self.overlay.read, as_of_us=now_us, known_us=known_us)
+        return _Batch(shards, requests)
+
+    def _run(self, batch: _Batch, now_us: int) -> Step:
+        if self.answering:
+            for each in batch.changes:
+                each.remember()
+        answers = self._answer(batch, now_us) if batch.requests else 0
+        updates, offsets = batch.updates(), batch.offsets()
+        if offsets:
+            self.world.fault("states", str(len(updates)))
+            done = self.world.online.commit(updates, offsets)
+            self.world.fault("committed", str(len(updates)))
+            if done.older:
+                self._settle(updates, offsets)
+            for name, change in batch.shards.items():
+                self.shards[name].done(change)
+                self._count(name[0], change)
+            self._refreshed_us = now_us
+        events = sum(change.taken.events for change in batch.shards.values() if change.taken is not None)
+        worked = any(change.count for change in batch.shards.values()) or bool(batch.requests)
+        return Step(events, answers, 0, not worked)
+
+    def _answer(self, batch: _Batch, now_us: int) -> int:
+        recent = {part.layout.namespace: part.recent for shard in self.shards.values() for part in shard.ready}
+        before = sum(one.answered + one.refused for one in self.answering)
+        with self.overlay.batch(batch.updates() | batch.offsets(), recent):
+            for one in self.answering:
+                if one.model in batch.requests:
+                    one.answer(batch.requests[one.model], now_us)
+        return sum(one.answered + one.refused for one in self.answering) - before
+
+    def _settle(self, updates: Mapping[bytes, Update], offsets: Mapping[bytes, Update]) -> None:
+        """Some updates found another record than the one they were made from.
+
+        Raises: Conflict: a second process keeps the partition, or the store lost what it had taken. Either way, what is
+            there is read anew.
+        """
+        keys = [*updates, *offsets]
+        there = self.world.online.read(keys)
+        lost = [
+            key
+            for key, data in zip(keys, there, strict=True)
+            if data is None or (key in updates and unpack(data).position < updates[key].position)
+        ]
+        for part in {part.layout.namespace: part for shard in self.shards.values() for part in shard.ready}.values():
+            if any(key.startswith(part.layout.namespace) for key in lost):
+                # Its offset record would say that events are in which are not: it is filled anew.
+                self.world.online.remove(part.layout.offset_key)
+                self.world.online.remove(part.layout.filling_key)
+        raise Conflict(
+            "the online state changed under this process"
+            if not lost
+            else "the online store has lost state that it had taken",
+            seen=f"{len(lost)} of {len(keys)} records" if lost else "a later record",
+            next_step="nothing is lost: it is read again, and filled from tables and the log where it has to be",
+        )
+
+    def _count(self, name: str, change: ShardChange) -> None:
+        counts = self.counts.setdefault(name, Counts())
+        if change.taken is not None:
+            counts.events += change.taken.events
+            counts.duplicates += change.taken.duplicates
+            counts.rejected += len(change.taken.rejected)
+        for each in change.changes:
+            if each.applied is not None:
+                counts.repeated += each.applied.repeated
+                counts.too_late += each.applied.too_late
+
+    # ---- filling -------------------------------------------------------------------------------------
+
+    def _fill(self, known_us: int) -> int | None:
+        for shard in self.shards.values():
+            filled = fill_one(self.world, shard, known_us)
+            if filled is not None:
+                return filled
+        return None
+
+    def lag(self) -> dict[tuple[str, int], int]:
+        """Records of each partition that are in the log and not in the state."""
+        found = {}
+        for (name, partition), shard in self.shards.items():
+            end = self.world.log.spans(events_topic(shard.source))[partition].end
+            found[name, partition] = end - shard.cursor.offset
+        return found
+
+    def reached(self) -> dict[tuple[str, int], int]:
+        """The place in each partition below which all events are in, for those whose parts are all ready."""
+        return {
+            name: place_of(shard.cursor.offset)
+            for name, shard in self.shards.items()
+            if all(part.ready for part in shard.parts)
+        }

@@ -1,0 +1,136 @@
+"""One partition of a source on its way into the state: a cursor, what counts as new, and the parts that it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from gapless.errors import CorruptData
+from gapless.events.intake import Intake, Taken
+from gapless.events.landing import land, warm_intake
+from gapless.events.place import place_of, record_of
+from gapless.online.layout import Layout
+from gapless.ports.events import TopicPartition
+from gapless.ports.topics import events_topic
+from gapless.product import EventSource
+from gapless.streaming.applying import Read
+from gapless.streaming.cursor import Cursor
+from gapless.streaming.parts import Change, Part, opened
+from gapless.streaming.world import World
+
+__all__ = ["Shard", "ShardChange", "lost_events", "open_shard"]
+
+
+@dataclass(frozen=True)
+class ShardChange:
+    """What a batch does to a partition's parts. Nothing of it is written yet."""
+
+    taken: Taken | None
+    count: int
+    changes: Sequence[Change]
+
+
+@dataclass
+class Shard:
+    """A partition that this process keeps fresh.
+
+    Parameters:
+        parts — ready ones follow the cursor; the others are being filled up to it.
+        landed — records of the log below this offset are in the landed table.
+    """
+
+    source: EventSource
+    partition: int
+    cursor: Cursor
+    intake: Intake
+    parts: list[Part]
+    landed: int
+    late: int = 0
+    _latest_us: int | None = field(default=None, repr=False)
+
+    @property
+    def ready(self) -> list[Part]:
+        """The parts that readers see."""
+        return [part for part in self.parts if part.ready]
+
+    def change(self, count: int, read: Read, *, as_of_us: int, known_us: int | None) -> ShardChange:
+        """What the next records change; `known_us`: see `Part.change`.
+
+        Raises: CorruptData, InputError for a record in the store that is damaged or too large; what `read` raises.
+        """
+        parts = self.ready
+        if not count:
+            return ShardChange(None, 0, [] if known_us is None else [part.fresh(known_us) for part in parts])
+        taken = self.intake.take(self.cursor.first(count))
+        self._count_late(taken.rows)
+        end = place_of(self.cursor.offset_after(count))
+        changes = [part.change(taken.rows, read, as_of_us=as_of_us, known_us=known_us, end=end) for part in parts]
+        return ShardChange(taken, count, changes)
+
+    def done(self, change: ShardChange) -> None:
+        """The change is in the store."""
+        for each in change.changes:
+            each.done()
+        self.cursor.advance(change.count)
+
+    def _count_late(self, rows: pa.RecordBatch) -> None:
+        """Events that happened before one of an earlier batch did."""
+        if not rows.num_rows:
+            return
+        times = rows.column(self.source.event_time).view(pa.int64()).to_numpy(zero_copy_only=False)
+        if self._latest_us is not None:
+            self.late += int((times < self._latest_us).sum())
+        self._latest_us = max(int(times.max()), self._latest_us or int(times.max()))
+
+
+def open_shard(world: World, source: EventSource, partition: int, layouts: Sequence[Layout]) -> Shard:
+    """The partition as the store, the table and the log know it.
+
+    The log is landed first: the table then holds all that a part may have to be filled with.
+
+    Parameters:
+        layouts — of the groups of this source, as of files.
+
+    Raises: CorruptData where the log lacks events that the state still needs; what the world raises.
+    """
+    limits, topic = world.limits, TopicPartition(events_topic(source), partition)
+    parts = opened(
+        [layout.of_partition(partition) for layout in layouts], world.online, recent_bytes=limits.recent_bytes
+    )
+    landed = land(
+        world.log, world.offline, source, partition,
+        max_bytes=limits.land_bytes, horizon=limits.horizon, fault=world.fault,
+    )  # fmt: skip
+    ready = [record_of(part.offset.offset) for part in parts if part.ready]
+    start = min(ready) if ready else landed.end
+    _check_retained(world, source, partition, start)
+    intake = warm_intake(world.log, world.offline, source, partition, place_of(start), horizon=limits.horizon)
+    cursor = Cursor(world.log, topic, start, max_bytes=limits.buffer_bytes)
+    return Shard(source, partition, cursor, intake, parts, landed.end)
+
+
+def _check_retained(world: World, source: EventSource, partition: int, start: int) -> None:
+    span = world.log.spans(events_topic(source))[partition]
+    if start < span.start:
+        raise lost_events(source, partition, start, f"offsets {span.start} to {span.end}")
+    if start > span.end:
+        raise CorruptData(
+            f"the log of source {source.name!r} is shorter than what the online state is made of",
+            seen=f"partition {partition} ends at offset {span.end}",
+            allowed=f"at least {start}",
+            next_step="put the right log back; where it was made anew on purpose, empty the online store and remove "
+            f"the tables events/{source.name}",
+        )
+
+
+def lost_events(source: EventSource, partition: int, offset: int, seen: str) -> CorruptData:
+    """Events are neither in the state nor in a table nor in the log: going on would leave a gap."""
+    return CorruptData(
+        f"the log no longer holds events of source {source.name!r} that the online state has not taken in",
+        seen=f"partition {partition} holds {seen}",
+        allowed=f"from offset {offset} on",
+        next_step="put the log back, or have its producer push them again and empty the online store; "
+        "keep logs longer than gapless stream may stand still",
+    )
