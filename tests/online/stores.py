@@ -55,6 +55,12 @@ class MemoryStore:
     def keys(self, prefix):
         return iter([key for key in self.values if key.startswith(prefix)])
 
+    def remove(self, prefix):
+        gone = list(self.keys(prefix))
+        for key in gone:
+            del self.values[key]
+        return len(gone)
+
     def close(self):
         pass
 

@@ -50,7 +50,7 @@ def ready(store, partitions, *, recent_bytes=1 << 20) -> list[Part]:
     """The parts of all partitions, as if they had just been filled with nothing."""
     if partitions:
         announce(store, LAYOUT.group.source.name, partitions)
-    parts = opened([LAYOUT.of_partition(p) for p in range(partitions)], store, recent_bytes=recent_bytes)
+    parts = [part for p in range(partitions) for part in opened([LAYOUT], p, store, recent_bytes=recent_bytes)]
     for part in parts:
         part.ready = True
     return parts

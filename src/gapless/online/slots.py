@@ -119,13 +119,12 @@ def _group_state(layout: Layout, data: bytes | None, known: Offset | None) -> Gr
 
 
 def _as_of_us(parts: Sequence[GroupState]) -> int | None:
-    """Of a group: what comes in by the log is what keeps it fresh, where anything does."""
+    """Of a group: what comes in by the log is what keeps it fresh, where anything does; then all of it must be there."""
     files, *partitions = parts
-    there = [part.as_of_us for part in partitions if part.is_there]
-    if not there or files.as_of_us is None:
+    if files.as_of_us is None or not any(part.is_there for part in partitions):
         return files.as_of_us
-    known = [as_of_us for as_of_us in there if as_of_us is not None]
-    return min(known) if len(known) == len(there) else None
+    known = [part.as_of_us for part in partitions if part.as_of_us is not None]
+    return min(known) if len(known) == len(partitions) else None
 
 
 def _base(known: Offset | None) -> int:

@@ -28,7 +28,7 @@ from gapless.ports.prediction_log import LogSegment, PredictionLogReader
 from gapless.serving.entries import Entry, decode_entry
 from gapless.serving.landing import Definition, Landing
 
-__all__ = ["COMPACT_POINTS", "CompactReport", "Kept", "compact"]
+__all__ = ["COMPACT_POINTS", "CompactReport", "Kept", "alone", "compact", "fitting_table"]
 
 COMPACT_POINTS = ("read", "noted", "appended", "removing", "removed", "settled")
 """Where `fault(point, table)` is called, in order."""
@@ -54,11 +54,12 @@ class Kept:
 
 @dataclass
 class CompactReport:
-    """What a run did. `tables`: rows added to each."""
+    """What a run did. `tables`: rows added to each; `streamed`: answers to requests that came as events."""
 
     segments: int = 0
     entries: int = 0
     bytes: int = 0
+    streamed: int = 0
     tables: dict[str, int] = field(default_factory=dict)
     kept: list[Kept] = field(default_factory=list)
 
@@ -98,7 +99,7 @@ def compact(
     Cost: memory of about ten times `group_bytes`.
     """
     run = _Run(log, store, definition, notes, fault)
-    with _alone(notes):
+    with alone(notes):
         run.finish()
         for group in _groups(log.sealed(), group_bytes):
             run.move(group)
@@ -166,7 +167,7 @@ class _Run:
     def _append(self, landing: Landing, names: Sequence[str]) -> None:
         batch_id = "log:" + hashlib.sha256("\n".join(names).encode()).hexdigest()
         for name, schema, batches in landing.tables():
-            table = _fitting(self._store, name, schema, batch_id)
+            table = fitting_table(self._store, name, schema)
             reader = pa.RecordBatchReader.from_batches(schema, batches)
             commit = self._store.append(table, reader, batch_id=batch_id)
             self.report.tables[table] = self.report.tables.get(table, 0) + commit.rows
@@ -197,7 +198,7 @@ def _groups(segments: Sequence[LogSegment], limit: int) -> Iterator[list[LogSegm
         yield group
 
 
-def _fitting(store: OfflineStore, name: str, schema: pa.Schema, batch_id: str) -> str:
+def fitting_table(store: OfflineStore, name: str, schema: pa.Schema) -> str:
     """The table, or one beside it where its columns are others: a definition says nothing of request columns that no
     feature reads, so versions of one definition can differ in them."""
     if store.version(name) is None or store.read(name).schema.equals(schema):
@@ -206,7 +207,8 @@ def _fitting(store: OfflineStore, name: str, schema: pa.Schema, batch_id: str) -
 
 
 @contextmanager
-def _alone(notes: Path) -> Iterator[None]:
+def alone(notes: Path) -> Iterator[None]:
+    """One process at a time works with these notes; others wait."""
     notes.mkdir(parents=True, exist_ok=True)
     handle = os.open(notes / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:

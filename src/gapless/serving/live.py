@@ -11,7 +11,7 @@ from gapless.errors import GaplessError, NotFound, Transient
 from gapless.ports.metadata import Deployment
 from gapless.product import FeatureSet
 from gapless.schema import Schema
-from gapless.serving.answers import Answerer, Features, Health, Row
+from gapless.serving.answers import Features, Health, Row
 from gapless.serving.breaker import Breaker
 from gapless.serving.chain import Chain, attempted
 from gapless.serving.following import Attempt, Follower
@@ -54,7 +54,7 @@ class Live:
         """Whether state is read in microseconds and cannot hang."""
         return self._store.capabilities.local
 
-    def get(self, model: str) -> Answerer:
+    def get(self, model: str) -> Chain:
         """What answers for a model now: one look into a dict."""
         chain = self._follower.serving.get(model)
         if chain is None:

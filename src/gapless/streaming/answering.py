@@ -5,7 +5,7 @@ The record of an answer holds it as JSON for everybody, and in a header the entr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,8 @@ from gapless.online.slots import Slots
 from gapless.online.topology import TOPOLOGY_KEY
 from gapless.ports.events import Member, Outgoing, TopicPartition
 from gapless.ports.topics import events_topic, predictions_topic
-from gapless.product import EventSource, FeatureSet
-from gapless.serving.answers import Answer, Answerer, Row
+from gapless.product import EventSource
+from gapless.serving.answers import Answer, Row
 from gapless.serving.chain import Chain
 from gapless.streaming.cursor import Cursor
 from gapless.streaming.overlay import Overlay
@@ -56,18 +56,21 @@ class Answering:
     world: World
     model: str
     source: EventSource
-    answerer: Callable[[], Answerer]
+    answerer: Callable[[], Chain]
     member: Member
     overlay: Overlay
     partitions: dict[int, Requests] = field(default_factory=dict)
     waits_for: str | None = None
     answered: int = 0
     refused: int = 0
-    _now: Answerer | None = field(default=None, repr=False)
+    _now: Chain | None = field(default=None, repr=False)
     _slots: tuple[object, bytes | None, Slots] | None = field(default=None, repr=False)
 
-    def follow(self) -> Mapping[int, Requests]:
+    def follow(self, unready: Collection[bytes]) -> Mapping[int, Requests]:
         """The partitions to read from now: this member's, while something answers; `waits_for` says why there is none.
+
+        Parameters:
+            unready — groups (see `Part.group`) that this process is filling: who needs them waits.
 
         Raises: what the log raises.
         """
@@ -77,12 +80,25 @@ class Answering:
             del self.partitions[gone]
         for partition in sorted(mine - self.partitions.keys()):
             self.partitions[partition] = self._open(TopicPartition(topic, partition))
+        self.waits_for = self._look(unready)
+        return {} if self.waits_for else self.partitions
+
+    def _look(self, unready: Collection[bytes]) -> str | None:
+        """Takes what answers now; gives why nothing does."""
         try:
-            self._now, self.waits_for = self.answerer(), None
+            found = self.answerer()
         except (NotFound, Transient) as error:
-            self._now, self.waits_for = None, error.what
-            return {}
-        return self.partitions
+            return error.what
+        if found is self._now and not unready:
+            return None
+        self._now, member = None, found.members[0]
+        if any(Layout.of(group).namespace in unready for group in plan_groups(member.feature_set.views)):
+            return "state that is being filled"
+        missing = member.not_materialized()
+        if missing:
+            return f"complete online state of {', '.join(missing)}"
+        self._now = found
+        return None
 
     def _open(self, partition: TopicPartition) -> Requests:
         """Where the group goes on; a model that answers for the first time begins with what comes from now on."""
@@ -135,18 +151,14 @@ class Answering:
 
     def _keys(self, row: Row) -> Sequence[bytes]:
         """What answering the row will read, by the first version that is asked."""
-        found = self._feature_set()
-        if found is None:
-            return ()
+        assert self._now is not None, "something answers"
+        found = self._now.members[0].feature_set
         (topology,) = self.overlay.read([TOPOLOGY_KEY])
         if self._slots is None or self._slots[0] is not found or self._slots[1] != topology:
             groups = tuple(Layout.of(group) for group in plan_groups(found.views))
             self._slots = found, topology, Slots(topology, groups)
         slots = self._slots[2]
         return [*slots.head_keys, *slots.keys_of(row)]
-
-    def _feature_set(self) -> FeatureSet | None:
-        return self._now.members[0].feature_set if isinstance(self._now, Chain) else None
 
 
 def _rows(batch: pa.RecordBatch, names: Sequence[str]) -> Iterator[Row]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from gapless.arrow import KNOWN_AT, OFFSET
 from gapless.errors import Conflict, CorruptData
-from gapless.events.landing import land, landed_batches
+from gapless.events.landing import landed_batches
 from gapless.events.place import place_of
 from gapless.features import chunked
 from gapless.online.offsets import from_bytes, to_bytes
@@ -31,7 +31,7 @@ __all__ = ["fill_one"]
 
 
 def fill_one(world: World, shard: Shard, known_us: int) -> int | None:
-    """One step for the first part that is not ready: a chunk of the table, or its handover.
+    """One step for the first part that is not ready: a chunk of the table, or what is left of it and the handover.
 
     Parameters:
         known_us — everything that was pushed until then is below the cursor.
@@ -40,24 +40,21 @@ def fill_one(world: World, shard: Shard, known_us: int) -> int | None:
 
     Raises: Conflict where somebody else fills the same part; what the world raises.
 
-    Guarantees: killed at any point and called again, every event of the table is in the part once.
+    Guarantees: killed at any point and called again, every event of the table is in the part once. The cursor stands
+        still meanwhile, so that a part which is close to it reaches it, however fast events come.
     """
     part = next((part for part in shard.parts if not part.ready), None)
     if part is None:
         return None
-    until = place_of(shard.cursor.offset)
-    rows = next(_rows(world, shard, part, until), None)
-    if rows is not None and rows.num_rows:
-        return _take(world, part, rows)
+    until, filled = place_of(shard.cursor.offset), 0
     if shard.landed < shard.cursor.offset:
-        limits = world.limits
-        shard.landed = land(
-            world.log, world.offline, shard.source, shard.partition,
-            max_bytes=limits.land_bytes, horizon=limits.horizon, fault=world.fault,
-        ).end  # fmt: skip
-    else:
-        _hand_over(world, part, until, known_us)
-    return 0
+        shard.land(world)
+    while (rows := next(_rows(world, shard, part, until), None)) is not None:
+        filled += _take(world, part, rows)
+        if rows.num_rows == world.limits.fill_rows:
+            return filled
+    _hand_over(world, part, until, known_us)
+    return filled
 
 
 def _rows(world: World, shard: Shard, part: Part, until: int) -> Iterator[pa.RecordBatch]:

@@ -27,9 +27,11 @@ class Part:
     Parameters:
         offset — what its offset record says: events below the place `offset.offset` are in.
         ready — readers see it; until then its offset record is one that they do not look at.
+        group — the namespace of the group's files: what parts of one group share.
     """
 
     layout: Layout
+    group: bytes
     offset: Offset
     ready: bool
     recent: Recent = field(repr=False)
@@ -90,21 +92,25 @@ class Change:
         self.part.offset = self.offset
 
 
-def opened(layouts: Sequence[Layout], store: OnlineStore, *, recent_bytes: int) -> list[Part]:
-    """The parts as the store knows them. One that cannot be read, or never was through, begins anew.
+def opened(groups: Sequence[Layout], partition: int, store: OnlineStore, *, recent_bytes: int) -> list[Part]:
+    """The parts of a partition as the store knows them. One that cannot be read, or never was through, begins anew.
+
+    Parameters:
+        groups — the layouts of their files.
 
     Raises: what the store raises.
     """
+    layouts = [group.of_partition(partition) for group in groups]
     keys = [key for layout in layouts for key in (layout.offset_key, layout.filling_key)]
     found = store.read(keys)
     parts = []
     for place, layout in enumerate(layouts):
         live, filling = (_offset(data) for data in found[2 * place : 2 * place + 2])
-        recent = Recent(layout, max_bytes=recent_bytes)
+        recent, group = Recent(layout, max_bytes=recent_bytes), groups[place].namespace
         if isinstance(live, Offset) and live.as_of_us is not None:
-            parts.append(Part(layout, live, True, recent))
+            parts.append(Part(layout, group, live, True, recent))
         else:
-            parts.append(Part(layout, filling if isinstance(filling, Offset) else NOTHING, False, recent))
+            parts.append(Part(layout, group, filling if isinstance(filling, Offset) else NOTHING, False, recent))
     return parts
 
 

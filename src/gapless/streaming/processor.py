@@ -110,7 +110,8 @@ class Processor:
             that the state lacks.
         """
         self._follow()
-        asked = {one.model: one.follow() for one in self.answering}
+        unready = {part.group for shard in self.shards.values() for part in shard.parts if not part.ready}
+        asked = {one.model: one.follow(unready) for one in self.answering}
         now_us = self.world.clock.now_us()
         queues = {}
         # Requests first: what was pushed before one of them is then surely among the events that are fetched after it.
@@ -174,10 +175,10 @@ class Processor:
             self.world.fault("committed", str(len(updates)))
             if done.older:
                 self._settle(updates, offsets)
-            for name, change in batch.shards.items():
-                self.shards[name].done(change)
-                self._count(name[0], change)
             self._refreshed_us = now_us
+        for name, change in batch.shards.items():
+            self.shards[name].done(change)
+            self._count(name[0], change)
         events = sum(change.taken.events for change in batch.shards.values() if change.taken is not None)
         worked = any(change.count for change in batch.shards.values()) or bool(batch.requests)
         return Step(events, answers, 0, not worked)

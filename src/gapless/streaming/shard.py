@@ -69,6 +69,10 @@ class Shard:
         changes = [part.change(taken.rows, read, as_of_us=as_of_us, known_us=known_us, end=end) for part in parts]
         return ShardChange(taken, count, changes)
 
+    def land(self, world: World) -> None:
+        """The landed table holds everything below the cursor."""
+        self.landed = _landed(world, self.source, self.partition)
+
     def done(self, change: ShardChange) -> None:
         """The change is in the store."""
         for each in change.changes:
@@ -96,19 +100,22 @@ def open_shard(world: World, source: EventSource, partition: int, layouts: Seque
     Raises: CorruptData where the log lacks events that the state still needs; what the world raises.
     """
     limits, topic = world.limits, TopicPartition(events_topic(source), partition)
-    parts = opened(
-        [layout.of_partition(partition) for layout in layouts], world.online, recent_bytes=limits.recent_bytes
-    )
-    landed = land(
-        world.log, world.offline, source, partition,
-        max_bytes=limits.land_bytes, horizon=limits.horizon, fault=world.fault,
-    )  # fmt: skip
+    parts = opened(layouts, partition, world.online, recent_bytes=limits.recent_bytes)
+    landed = _landed(world, source, partition)
     ready = [record_of(part.offset.offset) for part in parts if part.ready]
-    start = min(ready) if ready else landed.end
+    start = min(ready) if ready else landed
     _check_retained(world, source, partition, start)
     intake = warm_intake(world.log, world.offline, source, partition, place_of(start), horizon=limits.horizon)
     cursor = Cursor(world.log, topic, start, max_bytes=limits.buffer_bytes)
-    return Shard(source, partition, cursor, intake, parts, landed.end)
+    return Shard(source, partition, cursor, intake, parts, landed)
+
+
+def _landed(world: World, source: EventSource, partition: int) -> int:
+    limits = world.limits
+    return land(
+        world.log, world.offline, source, partition,
+        max_bytes=limits.land_bytes, horizon=limits.horizon, fault=world.fault,
+    ).end  # fmt: skip
 
 
 def _check_retained(world: World, source: EventSource, partition: int, start: int) -> None:

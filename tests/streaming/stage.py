@@ -1,0 +1,158 @@
+"""A whole stream in memory: rows and requests are pushed, processors come, work, crash and go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from gapless.events.payload import pack_rows
+from gapless.features import TableSources, compute, float32_matrix, one_batch
+from gapless.online import OnlineReader, materialize
+from gapless.ports.events import Outgoing
+from gapless.ports.topics import events_topic, predictions_topic
+from gapless.product import Trust
+from gapless.serving import Version
+from gapless.serving.chain import Chain
+from gapless.serving.entries import decode_entry
+from gapless.serving.predictor import Predictor
+from gapless.serving.trust import Judge
+from gapless.streaming.answering import ENTRY_HEADER, Answering
+from gapless.streaming.overlay import Overlay
+from gapless.streaming.processor import Followed, Processor
+from gapless.streaming.world import Limits, World
+from tests.features.world import EVENTS, MODEL, REQUESTS, START, event_table, request_table
+from tests.online.stores import MemoryStore, TableHistory, request
+from tests.serving.test_predictor import SumScorer
+from tests.streaming.memory import GroupedLog, MemoryOffline
+from tests.streaming.worlds import GROUPS, LAYOUT, NAMES
+
+FEATURES = MODEL.feature_set
+LIMITS = Limits(batch_bytes=1_000, buffer_bytes=4_000, recent_bytes=1 << 20, fill_rows=7, refresh_us=1)
+
+
+def nothing(point, what):
+    """No fault."""
+
+
+@dataclass
+class Now:
+    """A clock that goes on by a microsecond with each look."""
+
+    us: int = START
+
+    def now_us(self):
+        self.us += 1
+        return self.us
+
+
+@dataclass
+class Stage:
+    """What outlives a processor: the log, the stores, the clock; and everything that was pushed.
+
+    Parameters:
+        fault — of the log, the stores and the processor alike.
+    """
+
+    partitions: int = 1
+    files: list[dict[str, Any]] = field(default_factory=list)
+    limits: Limits = LIMITS
+    log: Any = None
+    online: Any = None
+    offline: Any = None
+    source: Any = EVENTS
+    clock: Now = field(default_factory=Now)
+    pushed: list[list[dict[str, Any]]] = field(default_factory=list)
+    fault: Any = nothing
+
+    def __post_init__(self):
+        self.log = self.log or GroupedLog(now_us=self.clock.now_us, fault=self._fault)
+        self.online = self.online or MemoryStore(fault=self._fault)
+        self.offline = self.offline or MemoryOffline(fault=self._fault)
+        self.pushed = [[] for _ in range(self.partitions)]
+        self.fill_files()
+        self.log.create(events_topic(EVENTS), self.partitions)
+        self.log.create(events_topic(REQUESTS), 1)
+        self.log.create(predictions_topic("m"), 1)
+
+    def fill_files(self):
+        """The state of files is there."""
+        materialize(GROUPS, TableHistory(self.files), self.online, as_of_us=self.clock.us)
+
+    def _fault(self, point, what):
+        self.fault(point, what)
+
+    def push(self, rows, partition=0):
+        """One record for each row."""
+        self.pushed[partition] += rows
+        for row in rows:
+            plain = {"a": row["key"][0], "b": row["key"][1], "x": row["x"], "text": row["text"],
+                     "at": row["time"], "known": row["known"]}  # fmt: skip
+            for value, headers in pack_rows(self.source, [plain], [row["known"]]):
+                self.log.append(events_topic(EVENTS), [Outgoing(partition, value, b"", headers)])
+
+    def ask(self, asks, first=0):
+        """Requests r0, r1, … of (key, at)."""
+        for i, (key, at) in enumerate(asks, first):
+            plain = {"id": f"r{i}", "a": key[0], "b": key[1], "t": at}
+            for value, headers in pack_rows(REQUESTS, [plain], [at]):
+                self.log.append(events_topic(REQUESTS), [Outgoing(0, value, b"", headers)])
+
+    def processor(self, *, answers=True, layouts=(LAYOUT,)):
+        """A new process: it knows nothing but what is in the stores."""
+        world = World(self.log, self.online, self.offline, self.clock, self.limits, self._fault)
+        overlay = Overlay(self.online)
+        model = Predictor(
+            Version("m", "1", "definition", "bundle"), FEATURES, SumScorer(), OnlineReader.of(FEATURES, overlay),
+            Trust(), Judge(Trust(), None, FEATURES), probability=True, ticks=perf_counter_ns,
+        )  # fmt: skip
+        answering = []
+        if answers:
+            member = self.log.join("answers", [events_topic(REQUESTS)])
+            chain = Chain("1", [model], lambda signature, error: None)
+            answering = [Answering(world, "m", REQUESTS, lambda: chain, member, overlay)]
+        state = self.log.join("state", [events_topic(EVENTS)])
+        return Processor(world, {"events": Followed(self.source, list(layouts))}, state, answering, overlay)
+
+    @property
+    def ordered(self):
+        """All rows in the order of ties."""
+        return [*self.files, *(row for rows in self.pushed for row in rows)]
+
+    def read(self, asks):
+        """Features of requests as they are read now."""
+        looked = OnlineReader.of(FEATURES, self.online).read([request(*ask) for ask in asks], [at for _, at in asks])
+        return pa.table(looked.columns()).select(NAMES), looked
+
+    def answers(self):
+        """The records of answers: (JSON, log entry)."""
+        found = self.log.read(predictions_topic("m"), 0, 0, max_bytes=1 << 30)
+        entries = [decode_entry(each.headers[ENTRY_HEADER]) for each in found if ENTRY_HEADER in each.headers]
+        return [msgspec.json.decode(each.value) for each in found], entries
+
+
+def drain(processor):
+    """Until there is nothing to do."""
+    idle = 0
+    while idle < 2:
+        idle = idle + 1 if processor.step().idle else 0
+
+
+def vectors(rows, asks):
+    """What batch prediction sees."""
+    sources = TableSources({"events": event_table(rows)})
+    return float32_matrix(one_batch(compute(MODEL, request_table(asks), sources)), FEATURES.vector)
+
+
+def same_vectors(entries, asks, rows):
+    """Each entry, by the number of its request, has the bits of batch."""
+    matrix = vectors(rows, asks)
+    for entry in entries:
+        served, expected = np.frombuffer(entry.vector, "<f4"), matrix[int(entry.request_id[1:])]
+        if served.tobytes() != expected.astype("<f4").tobytes():
+            return False
+    return True
