@@ -6,11 +6,11 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing import forkserver
 from typing import Any
 
-__all__ = ["run_forked"]
+__all__ = ["run_forked", "run_forked_together"]
 
 _PRELOADED = [
     "gapless.adapters.delta",
@@ -19,6 +19,8 @@ _PRELOADED = [
     "gapless.testing.faults",
     "tests.adapters.sql.test_crashes",
     "tests.adapters.test_delta_crashes",
+    "tests.adapters.test_event_log_crashes",
+    "tests.adapters.test_event_log_failures",
     "tests.adapters.test_online_crashes",
     "tests.adapters.test_online_lmdb_failures",
     "tests.adapters.test_segment_crashes",
@@ -28,14 +30,21 @@ _PRELOADED = [
 
 def run_forked(target: Callable[..., None], *args: Any) -> bool:
     """Whether it came to its end; False where it was killed."""
+    return run_forked_together(target, [args])[0]
+
+
+def run_forked_together(target: Callable[..., None], calls: Sequence[tuple[Any, ...]]) -> list[bool]:
+    """As `run_forked`, for one process each, all at once. From one thread: an exit code is told once."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     _start_server()
-    process = context.Process(target=target, args=args)
-    process.start()
-    process.join()
-    assert process.exitcode in (0, -signal.SIGKILL)
-    return process.exitcode == 0
+    processes = [context.Process(target=target, args=args) for args in calls]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert {process.exitcode for process in processes} <= {0, -signal.SIGKILL}
+    return [process.exitcode == 0 for process in processes]
 
 
 def _start_server() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 _HOMES = {
     "Crash": "faults",
     "CrashAtCall": "faults",
+    "EVENT_LOG_CHECKS": "events",
     "FailAt": "faults",
     "KillAt": "faults",
     "KillAtCall": "faults",
@@ -20,6 +21,7 @@ _HOMES = {
     "PREDICTION_LOG_CHECKS": "prediction_log",
     "RecordedSync": "faults",
     "TRACKER_CHECKS": "tracker",
+    "check_event_log": "events",
     "check_metadata": "metadata",
     "check_offline_store": "offline",
     "check_online_store": "online",

@@ -15,10 +15,12 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from gapless.adapters.segments.durable import Sync, make_folder, sync_folder
 
 __all__ = ["LogFolder", "OpenSegment"]
 
@@ -49,13 +51,13 @@ class LogFolder:
         fsync — makes a file descriptor durable.
     """
 
-    def __init__(self, path: Path, fsync: Callable[[int], None]) -> None:
+    def __init__(self, path: Path, fsync: Sync) -> None:
         self.path = path
         self._fsync = fsync
 
     def create(self, now_us: int) -> OpenSegment:
         """A new file, locked by this process, whose name is durable."""
-        self._make(self.path)
+        make_folder(self.path, self._fsync)
         while True:
             path = self.path / f"{self._next_number():012d}-{now_us}.open"
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
@@ -119,20 +121,7 @@ class LogFolder:
 
     def sync(self) -> None:
         """The names in the folder are on stable storage."""
-        self._sync_path(self.path)
-
-    def _sync_path(self, path: Path) -> None:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            self._fsync(handle)
-        finally:
-            os.close(handle)
-
-    def _make(self, path: Path) -> None:
-        if not path.is_dir():
-            self._make(path.parent)
-            path.mkdir(exist_ok=True)
-            self._sync_path(path.parent)
+        sync_folder(self.path, self._fsync)
 
     def _next_number(self) -> int:
         """Greater than any before, also those of segments that were removed."""

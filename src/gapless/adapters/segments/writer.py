@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 from gapless.adapters.segments.blocks import MARK, encode
+from gapless.adapters.segments.durable import write_all
 from gapless.adapters.segments.failures import storage_error
 from gapless.adapters.segments.folder import LogFolder, OpenSegment
 from gapless.clock import MINUTE, Clock, SystemClock
@@ -184,7 +185,7 @@ class SegmentLog:
         start = segment.size or len(MARK)
         data = encode(items, start) if segment.size else MARK + encode(items, start)
         self._make_room(segment, segment.size + len(data))
-        _write_all(segment.handle, data, segment.size)
+        write_all(segment.handle, data, segment.size)
         self._fault("written", self._name())
         self._fdatasync(segment.handle)
         self._fault("synced", self._name())
@@ -194,7 +195,7 @@ class SegmentLog:
     def _make_room(self, segment: OpenSegment, end: int) -> None:
         """The file is long enough for what is written next, durably."""
         if self._ahead and end > segment.length:
-            _write_all(segment.handle, bytes(end + self._ahead - segment.length), segment.length)
+            write_all(segment.handle, bytes(end + self._ahead - segment.length), segment.length)
             self._fdatasync(segment.handle)
             segment.length = end + self._ahead
 
@@ -252,10 +253,3 @@ def _fitting(calls: Sequence[Call], limit: int) -> int:
         if total > limit and count:
             return count
     return len(calls)
-
-
-def _write_all(handle: int, data: bytes, offset: int) -> None:
-    left = memoryview(data)
-    while left:
-        written = os.pwrite(handle, left, offset)
-        left, offset = left[written:], offset + written
