@@ -29,7 +29,12 @@ def command(folder: str, as_json: bool) -> int:
         report = workspace.compact(progress=step.done)
 
     def render(console: Any) -> None:
-        facts(console, {"answers moved": report.entries, "from segments": report.segments})
+        moved = {"answers moved": report.entries, "from segments": report.segments}
+        if report.streamed:
+            moved["answers moved from the event log"] = report.streamed
+        if report.landed:
+            moved["events moved from the event log"] = report.landed
+        facts(console, moved)
         if report.tables:
             table(console, ["table", "rows"], sorted(report.tables.items()))
         for kept in report.kept:

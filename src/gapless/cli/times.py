@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from gapless.clock import format_instant, parse_instant
+from gapless.clock import DAY, HOUR, MINUTE, SECOND, format_duration, format_instant, parse_instant
 from gapless.errors import DefinitionError
 
-__all__ = ["instant", "minute"]
+__all__ = ["instant", "minute", "span"]
 
 
 class _Instant(click.ParamType[int]):
@@ -29,3 +29,16 @@ instant = _Instant()
 def minute(us: int | None) -> str | None:
     """An instant for people, in UTC; None where there is none."""
     return None if us is None else format_instant(us // 60_000_000 * 60_000_000)[:16].replace("T", " ")
+
+
+def span(us: int) -> str:
+    """A length of time for people, cut to what matters at its size.
+
+    Examples:
+        >>> span(90 * HOUR + MINUTE), span(61 * MINUTE + SECOND), span(5 * SECOND + 7), span(7)
+        ('90h', '61m', '5s', '<1s')
+    """
+    if us < SECOND:
+        return "<1s"
+    unit = HOUR if us >= 2 * DAY else MINUTE if us >= HOUR else SECOND
+    return format_duration(us // unit * unit)

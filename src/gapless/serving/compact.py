@@ -54,12 +54,18 @@ class Kept:
 
 @dataclass
 class CompactReport:
-    """What a run did. `tables`: rows added to each; `streamed`: answers to requests that came as events."""
+    """What a run did.
+
+    Parameters:
+        tables — rows added to each; streamed — answers to requests that came as events.
+        landed — events that were moved from the event log into the tables of their sources.
+    """
 
     segments: int = 0
     entries: int = 0
     bytes: int = 0
     streamed: int = 0
+    landed: int = 0
     tables: dict[str, int] = field(default_factory=dict)
     kept: list[Kept] = field(default_factory=list)
 

@@ -162,7 +162,13 @@ def _features(entries: Sequence[Entry], width: int) -> list[pa.Array]:
 
 def _groups(entry: Entry) -> list[dict[str, Any]]:
     return [
-        {"namespace": g.namespace.hex(), "position": g.position, "offset": g.offset, "as_of_us": g.as_of_us}
+        {
+            "namespace": g.namespace.hex(),
+            "position": g.position,
+            "offset": g.offset,
+            "as_of_us": g.as_of_us,
+            "partition": g.partition,
+        }
         for g in entry.groups
     ]
 

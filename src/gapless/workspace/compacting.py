@@ -1,20 +1,23 @@
-"""Moving the prediction log of a workspace into its offline store."""
+"""Moving what is logged, answers and events, into the offline store of a workspace."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from gapless.bundle import Bundle, feature_set, read_bundle
-from gapless.errors import CorruptData
-from gapless.serving.compact import CompactReport
+from gapless.errors import CorruptData, NotFound
+from gapless.events.landing import land
+from gapless.ports.topics import events_topic
+from gapless.serving.compact import CompactReport, alone
 from gapless.serving.compact import compact as compact_log
 from gapless.serving.entries import Entry
 from gapless.serving.landing import Definition, definition_of
+from gapless.streaming.settling import Settled, settle
 from gapless.workspace.logs import read_log
 from gapless.workspace.parts import Parts
 from gapless.workspace.versions import bundle_name, fetch_bundle
 
-__all__ = ["compact"]
+__all__ = ["answered_bundle", "compact", "land_events"]
 
 
 def compact(parts: Parts, *, progress: Callable[[int], None] | None = None) -> CompactReport:
@@ -22,22 +25,52 @@ def compact(parts: Parts, *, progress: Callable[[int], None] | None = None) -> C
     log, notes = read_log(parts.settings), parts.home("compact")
 
     def definition(entry: Entry) -> Definition:
-        return definition_of(feature_set(_bundle(parts, entry)))
+        return definition_of(feature_set(answered_bundle(parts, entry.model, entry.version, entry.bundle_hash)))
 
-    return compact_log(log, parts.offline, definition, notes, progress=progress)
+    report = compact_log(log, parts.offline, definition, notes, progress=progress)
+    with alone(notes):
+        for model in parts.product.models:
+            if model.streaming:
+                _add(report, settle(parts.events, parts.offline, model.name, definition, notes))
+    report.landed = land_events(parts)
+    return report
 
 
-def _bundle(parts: Parts, entry: Entry) -> Bundle:
-    """The bundle that answered: kept here by the server, else fetched."""
-    kept = parts.home("bundles") / bundle_name(entry.model, entry.version, entry.bundle_hash)
+def land_events(parts: Parts) -> int:
+    """Every event that is in the log now is in its landed table; how many were added.
+
+    Raises: what `events.landing.land` raises.
+    """
+    added = 0
+    for source in parts.product.all_sources.values():
+        try:
+            partitions = len(parts.events.spans(events_topic(source)))
+        except NotFound:  # nothing was ever pushed
+            continue
+        added += sum(land(parts.events, parts.offline, source, partition).rows for partition in range(partitions))
+    return added
+
+
+def _add(report: CompactReport, settled: Settled) -> None:
+    report.streamed += settled.answers
+    for table, rows in settled.tables.items():
+        report.tables[table] = report.tables.get(table, 0) + rows
+
+
+def answered_bundle(parts: Parts, model: str, version: str, bundle_hash: str) -> Bundle:
+    """The bundle that answered: kept here by the server, else fetched.
+
+    Raises: CorruptData where the version that is registered now is another; NotFound; Transient.
+    """
+    kept = parts.home("bundles") / bundle_name(model, version, bundle_hash)
     there = kept.exists()
-    bundle = read_bundle(kept) if there else fetch_bundle(parts, parts.tracker.version(entry.model, entry.version))
-    if bundle.hash == entry.bundle_hash:
+    bundle = read_bundle(kept) if there else fetch_bundle(parts, parts.tracker.version(model, version))
+    if bundle.hash == bundle_hash:
         return bundle
     raise CorruptData(
-        f"version {entry.version} of {entry.model!r} is not the one that answered",
+        f"version {version} of {model!r} is not the one that answered",
         seen=f"bundle {bundle.hash[:16]}",
-        allowed=f"bundle {entry.bundle_hash[:16]}, as the prediction log says",
+        allowed=f"bundle {bundle_hash[:16]}, as the prediction log says",
         next_step="point [stores] tracking at the registry that the server used",
         where=str(bundle.path),
     )

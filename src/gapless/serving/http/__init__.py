@@ -6,6 +6,7 @@ from gapless.serving.http.app import Application
 from gapless.serving.http.doors import Door, GuardedDoor, LocalDoor, OpenDoor
 from gapless.serving.http.drain import Drain
 from gapless.serving.http.meters import Meters, Workers
+from gapless.serving.http.pushing import Pushing
 from gapless.serving.http.server import Listening, listen, run
 from gapless.serving.http.service import Limits, Service
 from gapless.serving.http.waiting import LogState
@@ -21,6 +22,7 @@ __all__ = [
     "LogState",
     "Meters",
     "OpenDoor",
+    "Pushing",
     "Service",
     "Workers",
     "listen",

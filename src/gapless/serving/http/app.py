@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from gapless.serving.http import inference
 from gapless.serving.http.describing import describe_model, list_models
 from gapless.serving.http.endpoint import Endpoint, Operation
+from gapless.serving.http.events import push_events
 from gapless.serving.http.features import features
 from gapless.serving.http.pages import docs_page, openapi_page
 from gapless.serving.http.predictions import predict
@@ -75,6 +76,8 @@ class Application:
 
     def _close(self) -> None:
         self.service.threads.close()
+        if self.service.pushing is not None:
+            self.service.pushing.close()
         self.service.models.close()
         for close in self._closing:
             close()
@@ -88,6 +91,7 @@ def routes(service: Service) -> list[Route]:
 
     return [
         route("/v1/models/{model}/predict", POST=Operation(predict, "predict")),
+        route("/v1/events/{source}", POST=Operation(push_events, "push")),
         route("/v1/features", POST=Operation(features, "read")),
         route("/v1/models", GET=Operation(list_models, "read")),
         route("/v1/models/{model}", GET=Operation(describe_model, "read")),

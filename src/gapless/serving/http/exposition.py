@@ -38,6 +38,10 @@ METRICS: Mapping[str, Meaning] = {
     ),
     "gapless_rows": Meaning("counter", "Rows predicted.", ("model", "version")),
     "gapless_answers": Meaning("counter", "Predictions by how far to trust them.", ("model", "version", "trust")),
+    "gapless_events_pushed": Meaning("counter", "Events that are in the event log.", ("source",)),
+    "gapless_push_seconds": Meaning(
+        "histogram", "From the body of a push to its events being in the event log.", ("source",)
+    ),
     "gapless_problems": Meaning("counter", "Requests that were not answered as asked, by code.", ("route", "code")),
     "gapless_feature_age_seconds": Meaning("gauge", "Age of a view's state when last read.", ("model", "view")),
     "gapless_model": Meaning("gauge", "1 for each model version that answers.", ("model", "version", "definition")),

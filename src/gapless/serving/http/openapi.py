@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gapless import __version__
+from gapless.events.valid import Valid
+from gapless.product import EventSource
 from gapless.schema import Type
 from gapless.serving.answers import Signature
 from gapless.serving.http.inference import inputs_of, outputs_of
@@ -50,23 +52,26 @@ _SHORT = {
 }
 
 
-def openapi(signatures: Iterable[Signature], *, rows: int) -> Document:
-    """OpenAPI 3.1 of a server on which these models are live.
+def openapi(signatures: Iterable[Signature], sources: Iterable[EventSource] = (), *, rows: int) -> Document:
+    """OpenAPI 3.1 of a server on which these models are live, and events of these sources can be pushed.
 
     Parameters:
         rows — the most that one call may hold.
     """
-    models = list(signatures)
+    models, pushed = list(signatures), list(sources)
     paths = {**_common(models), **_views()}
     for signature in models:
         paths |= _model_paths(signature, rows)
+    for source in pushed:
+        paths |= _source_path(source, rows)
+    events_of = {f"events.{source.name}": _event_schema(source) for source in pushed}
     rows_of = {f"requests.{signature.model}": _row_schema(signature) for signature in models}
     return {
         "openapi": "3.1.0",
         "info": {"title": "gapless", "version": __version__, "description": _ABOUT},
         "paths": paths,
         "components": {
-            "schemas": {"Problem": _problem(), "Reason": _reason(), **rows_of},
+            "schemas": {"Problem": _problem(), "Reason": _reason(), **rows_of, **events_of},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"token": []}, {}],
@@ -75,7 +80,7 @@ def openapi(signatures: Iterable[Signature], *, rows: int) -> Document:
 
 def _model_paths(signature: Signature, rows: int) -> Document:
     name = signature.model
-    many = {**_some({"$ref": f"#/components/schemas/requests.{name}"}), "maxItems": rows}
+    many = _many(f"requests.{name}", rows)
     return {
         f"/v1/models/{name}/predict": {
             "post": _operation(
@@ -100,6 +105,14 @@ def _model_paths(signature: Signature, rows: int) -> Document:
             )
         },
     }
+
+
+def _source_path(source: EventSource, rows: int) -> Document:
+    answer = _object({"source": {"type": "string"}, "events": {"type": "integer"}}, ["source", "events"])
+    body = _object({"events": _many(f"events.{source.name}", rows)}, ["events"])
+    summary = f"Push events of {source.name}; they are in the event log when this is answered"
+    path = f"/v1/events/{source.name}"
+    return {path: {"post": _operation(summary, "events", answer, body=body, problems=_ASKING)}}
 
 
 def _common(models: list[Signature]) -> Document:
@@ -173,6 +186,16 @@ def _row_schema(signature: Signature) -> Document:
     return _object({**columns, signature.time: absent}, [signature.id])
 
 
+def _event_schema(source: EventSource) -> Document:
+    """An event of a source."""
+    needed = list(Valid(source).needed)
+    columns = {
+        name: _JSON_TYPES[kind] if name in needed else _or_null(_JSON_TYPES[kind])
+        for name, kind in source.columns.columns
+    }
+    return _object(columns, needed)
+
+
 def _predictions(signature: Signature) -> Document:
     row = {
         "request_id": _JSON_TYPES[signature.columns[signature.id]],
@@ -222,6 +245,10 @@ def _reason() -> Document:
 
 def _object(properties: Mapping[str, Any], required: list[str]) -> Document:
     return {"type": "object", "properties": dict(properties), "required": required, "additionalProperties": False}
+
+
+def _many(schema: str, rows: int) -> Document:
+    return {**_some({"$ref": f"#/components/schemas/{schema}"}), "maxItems": rows}
 
 
 def _some(items: Document) -> Document:

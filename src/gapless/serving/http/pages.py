@@ -11,8 +11,10 @@ from functools import cache
 from pathlib import Path
 
 from gapless.errors import GaplessError
+from gapless.product import EventSource
 from gapless.serving.answers import Models, Signature
 from gapless.serving.http.openapi import openapi
+from gapless.serving.http.pushing import Pushing
 from gapless.serving.http.reply import Exchange, Reply, json_reply
 from gapless.serving.http.service import Service
 
@@ -20,8 +22,8 @@ __all__ = ["docs_page", "openapi_page"]
 
 
 async def openapi_page(service: Service, exchange: Exchange) -> Reply:
-    """The description, of the models that are live now."""
-    return json_reply(openapi(_signatures(service.models), rows=service.limits.rows))
+    """The description, of the models that are live now and the sources that take events."""
+    return json_reply(openapi(_signatures(service.models), _sources(service.pushing), rows=service.limits.rows))
 
 
 async def docs_page(service: Service, exchange: Exchange) -> Reply:
@@ -39,6 +41,11 @@ def _signatures(models: Models) -> Iterator[Signature]:
     for name in models.models():
         with suppress(GaplessError):  # live and not loaded: it cannot be asked now
             yield models.get(name).signature
+
+
+def _sources(pushing: Pushing | None) -> Iterator[EventSource]:
+    with suppress(GaplessError):  # a product that does not load: who pushes is told
+        yield from {} if pushing is None else pushing.sources().values()
 
 
 @cache

@@ -16,6 +16,7 @@ from gapless.serving.http.doors import Door
 from gapless.serving.http.drain import Drain
 from gapless.serving.http.meters import Meters, Snapshot, Workers
 from gapless.serving.http.problems import Problem
+from gapless.serving.http.pushing import Pushing
 from gapless.serving.http.reply import Exchange
 from gapless.serving.http.rows import RowDecoder, request_decoder
 from gapless.serving.http.waiting import Acknowledging, LogState, Threads
@@ -51,6 +52,7 @@ class Service:
         clock — the instant of asking; ticks — seconds of a clock that never goes back, for durations.
         workers — the other processes' counts; None: there are no others.
         log_state — what the log knows of itself.
+        pushing — where events go; None: this server takes none.
     """
 
     def __init__(
@@ -66,9 +68,11 @@ class Service:
         limits: Limits | None = None,
         workers: Workers | None = None,
         log_state: Callable[[], LogState] = LogState,
+        pushing: Pushing | None = None,
     ) -> None:
         self.models, self.door, self.drain = models, door, drain
         self.clock, self.ticks, self.meters, self.workers = clock, ticks, meters, workers
+        self.pushing = pushing
         self.limits = limits = limits or Limits()
         self.threads = Threads(threads=limits.threads, waiting=limits.waiting, seconds=limits.seconds)
         self.acknowledging = Acknowledging(log, ticks, seconds=limits.seconds, state=log_state)

@@ -1,4 +1,4 @@
-"""What a request waits for: the prediction log, and a thread where it must not run in the event loop."""
+"""What a request waits for: a log, and a thread where it must not run in the event loop."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from gapless.ports.prediction_log import PredictionLog
+from gapless.ports.prediction_log import Done
 from gapless.serving.http.problems import Problem
 
-__all__ = ["Acknowledging", "LogState", "Threads"]
+__all__ = ["Acknowledging", "Appending", "LogState", "Threads"]
 
 T = TypeVar("T")
+E = TypeVar("E")
+E_contra = TypeVar("E_contra", contravariant=True)
 _SILENT = "the prediction log does not answer"
 
 
@@ -34,7 +36,15 @@ class LogState:
     lost: int = 0
 
 
-class Acknowledging:
+class Appending(Protocol[E_contra]):
+    """What entries go to: a `PredictionLog`, or a thread that pushes events."""
+
+    def append(self, entries: Sequence[E_contra], done: Done) -> None:
+        """Takes the entries and returns; `done` is called once they are on stable storage, or with what went wrong."""
+        ...
+
+
+class Acknowledging(Generic[E]):
     """Waits for entries to be on stable storage.
 
     Whatever comes while the log is busy goes to it as one call once it is done: each call wakes its thread, which then
@@ -53,7 +63,7 @@ class Acknowledging:
 
     def __init__(
         self,
-        log: PredictionLog,
+        log: Appending[E],
         ticks: Callable[[], float],
         *,
         seconds: float,
@@ -64,10 +74,11 @@ class Acknowledging:
         self._busy = self._hangs = False
         self._failed: tuple[float, str] | None = None
 
-    async def written(self, entries: Sequence[bytes]) -> None:
+    async def written(self, entries: Sequence[E]) -> None:
         """Returns once the entries are on disk.
 
-        Raises: StorageError, as the log says it; TimeoutError after `seconds`, when they may be there or not.
+        Raises: StorageError and whatever else the log says; TimeoutError after `seconds`, when they may be there or
+            not.
         """
         loop = asyncio.get_running_loop()
         future = loop.create_future()
@@ -128,7 +139,7 @@ class Acknowledging:
 class _Call:
     """What the log is given in one call: who waits for it, and what happens when it takes too long."""
 
-    entries: list[bytes] = field(default_factory=list)
+    entries: list[Any] = field(default_factory=list)
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
     late: asyncio.TimerHandle | None = None
 
