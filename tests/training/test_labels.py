@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -10,7 +11,7 @@ from gapless.arrow import TIMESTAMP, schema_to_arrow
 from gapless.clock import DAY, HOUR
 from gapless.errors import InputError
 from gapless.features import TableSources
-from gapless.training.labels import GIVEN_UP, LABELLED, PENDING, label_columns
+from gapless.training.labels import GIVEN_UP, LABELLED, PENDING, label_columns, labels_of
 from tests.features.world import MODEL, REQUESTS, START, TRUTH, request_table
 
 GIVE_UP = 2 * DAY
@@ -90,3 +91,18 @@ def test_a_repeated_request_id_is_refused():
     batch = pa.concat_tables([request_table([(("x", 1), START)])] * 2).combine_chunks().to_batches()[0]
     with pytest.raises(InputError, match="same id"):
         label_columns(MODEL, batch, TableSources({"truth": truth_table([])}), known_by_us=START)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_request_that_was_asked_more_than_once_is_labelled_as_of_each_instant(seed):
+    draw = random.Random(seed)
+    asks = [(draw.choice(["r0", "r1", "r2", None]), START + draw.randrange(4 * DAY)) for _ in range(25)]
+    rows = [
+        (f"r{draw.randrange(4)}", draw.choice([1.0, 0.0, None]), START + draw.randrange(6 * DAY)) for _ in range(40)
+    ]
+    known_by = START + draw.randrange(8 * DAY)
+    ids, at = pa.array([name for name, _ in asks], pa.string()), np.array([at for _, at in asks])
+    made = labels_of(MODEL, ids, at, TableSources({"truth": truth_table(rows)}), known_by_us=known_by)
+    value, maturity, _ = (column.to_pylist() for column in made.values())
+    expected = [reference(at, name, rows, known_by)[:2] for name, at in asks]
+    assert list(zip(value, maturity, strict=True)) == expected

@@ -1,3 +1,3 @@
-"""State kept fresh from the event log, requests answered as events, labels joined, answers verified."""
+"""State kept fresh from the event log, requests answered as events, labels joined with answers."""
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gapless.errors import Conflict
+from gapless.errors import Conflict, NotFound
 from gapless.events.place import place_of
 from gapless.online.layout import Layout
 from gapless.online.record import unpack
@@ -26,7 +26,7 @@ from gapless.streaming.cutting import Cut, cut
 from gapless.streaming.filling import fill_one
 from gapless.streaming.overlay import Overlay
 from gapless.streaming.parts import Change
-from gapless.streaming.shard import Shard, ShardChange, open_shard
+from gapless.streaming.shard import Shard, ShardChange, lost_events, open_shard
 from gapless.streaming.world import World
 
 __all__ = ["Followed", "Processor", "Step"]
@@ -120,7 +120,7 @@ class Processor:
                 requests.cursor.fetch(now_us)
                 queues[model, partition, "requests"] = requests.cursor.queue()
         for (name, partition), shard in self.shards.items():
-            shard.cursor.fetch(now_us)
+            self._fetch(shard, now_us)
             queues[name, partition, "events"] = shard.cursor.queue()
         where = cut(queues, max_bytes=self.world.limits.batch_bytes)
         batch = self._batch(where, now_us)
@@ -146,6 +146,14 @@ class Processor:
             followed = self.followed[name]
             announce(self.world.online, name, len(self.world.log.spans(events_topic(followed.source))))
             self.shards[name, partition] = open_shard(self.world, followed.source, partition, followed.layouts)
+
+    @staticmethod
+    def _fetch(shard: Shard, now_us: int) -> None:
+        try:
+            shard.cursor.fetch(now_us)
+        except NotFound as error:
+            seen = str(error.allowed or error.seen)
+            raise lost_events(shard.source, shard.partition, shard.cursor.offset, seen) from error
 
     # ---- a batch -------------------------------------------------------------------------------------
 

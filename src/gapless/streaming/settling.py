@@ -1,7 +1,7 @@
 """Answers from the log into the tables that hold all answers: each once, at whatever point it dies.
 
-    topic predictions.MODEL, partition p ─► entries from the offset noted ─► note the range ─► append(batch_id = the range)
-                                                                                                └► note where it ended
+    topic predictions.MODEL, partition p ─► entries from the offset noted ─► note the range
+             └─► append(batch_id = the range) ─► note where it ended
 What is in the note is done first by whoever comes next, as the same range.
 """
 

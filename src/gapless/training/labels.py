@@ -15,7 +15,7 @@ from gapless.expr import columns_of, compile_columns
 from gapless.features import KeyIndex, SourceReader
 from gapless.product import Model
 
-__all__ = ["GIVEN_UP", "LABELLED", "MATURITY", "PENDING", "label_columns", "label_names"]
+__all__ = ["GIVEN_UP", "LABELLED", "MATURITY", "PENDING", "label_columns", "label_names", "labels_of"]
 
 LABELLED, PENDING, GIVEN_UP = "labelled", "pending", "given_up"
 MATURITY = "label_maturity"
@@ -51,20 +51,49 @@ def label_columns(
             next_step="ingest the requests: a repeated event_id counts once there",
         )
     at, _ = to_numpy(requests.column(model.requests.event_time))
+    return _labels(model, index, at, sources, known_by_us)
+
+
+def labels_of(
+    model: Model, ids: pa.Array | pa.ChunkedArray, at_us: Array, sources: SourceReader, *, known_by_us: int
+) -> dict[str, pa.Array]:
+    """What `label_columns` gives, for requests that were asked more than once, each time as of an instant of its own.
+
+    Parameters:
+        ids — of the request's event_id, in its type; null is nobody's. at_us — [n] the instant of each.
+
+    Cost: as `label_columns`; an event is compared with every row of its id.
+    """
+    return _labels(model, KeyIndex([ids]), at_us, sources, known_by_us)
+
+
+def _labels(model: Model, index: KeyIndex, at: Array, sources: SourceReader, known_by_us: int) -> dict[str, pa.Array]:
     latest = np.minimum(at + model.label.give_up_us, known_by_us)
-    row_of = np.empty(len(at), np.int64)
-    row_of[index.codes] = np.arange(len(at))
-    events = _Joined(len(at))
+    rows, events = _Rows(index), _Joined(len(at))
     for batch in _label_events(model, sources, at):
-        code = index.find([batch.column("on")])
-        row = np.where(code >= 0, row_of[code], 0)
-        time, _ = to_numpy(batch.column("time"))
-        known, _ = to_numpy(batch.column("known"))
-        value, has_value = to_numpy(batch.column("value"))
+        event, row = rows.named_by(index.find([batch.column("on")]))
+        time = to_numpy(batch.column("time"))[0][event]
+        known = to_numpy(batch.column("known"))[0][event]
+        value, has_value = (part[event] for part in to_numpy(batch.column("value")))
         in_time = (time >= at[row]) & (time <= at[row] + model.label.give_up_us) & (known <= latest[row])
-        fits = (code >= 0) & has_value & in_time
+        fits = has_value & in_time
         events.offer(row[fits], known[fits], value[fits])
     return _to_arrow(model, events, at, known_by_us)
+
+
+class _Rows:
+    """The rows of each id, side by side."""
+
+    def __init__(self, index: KeyIndex) -> None:
+        self._order = np.argsort(index.codes, kind="stable")
+        self._start = np.searchsorted(index.codes[self._order], np.arange(len(index) + 1))
+
+    def named_by(self, codes: Array) -> tuple[Array, Array]:
+        """(event, row) for every row that an event names; the events in their order."""
+        naming = np.flatnonzero(codes >= 0)
+        first, counts = self._start[codes[naming]], np.diff(self._start)[codes[naming]]
+        place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.repeat(naming, counts), self._order[np.repeat(first, counts) + place]
 
 
 class _Joined:

@@ -10,7 +10,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from gapless.clock import SteadyClock
-from gapless.errors import GaplessError, RemoteError
+from gapless.errors import Conflict, GaplessError, RemoteError
 from gapless.events.landing import Landed, trim_landed
 from gapless.features import plan_groups
 from gapless.online import Layout, OnlineReader
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["Stream", "StreamOptions", "open_stream"]
 
 STATE_GROUP = "gapless.state"
+_JOINING_S = 30.0
+"""How long a group of consumers may take to deal out partitions."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,11 @@ class Stream:
         self.worker.run(self._stop.is_set, watch=watched)
 
     def run_to_end(self, watch: Callable[[Step], None] = lambda step: None) -> None:
-        """Until everything that is in the log now is in the state, and every request that is there is answered."""
-        idle = 0
+        """Until everything that is in the log now is in the state, and every request that is there is answered.
+
+        Raises: Conflict where other processes have every partition; what the worker raises.
+        """
+        idle, waited_s = 0, 0.0
         while idle < 2 and not self._stop.is_set():
             step = self.worker.once()
             if step is None:
@@ -110,6 +115,20 @@ class Stream:
                 continue
             watch(step)
             idle = idle + 1 if step.idle else 0
+            if step.idle and not self._holds_partitions():
+                idle, waited_s = 0, waited_s + 0.05
+                self._wait(0.05)
+                if waited_s > _JOINING_S:
+                    raise Conflict(
+                        "other processes have every partition of the event log",
+                        seen="no partition for this one",
+                        next_step="let them go on, or stop one of them first",
+                    )
+
+    def _holds_partitions(self) -> bool:
+        """Whether every group that was joined has given this process something to do."""
+        answering = self.processor.answering
+        return bool(self.processor.shards) and all(each.partitions or each.waits_for for each in answering)
 
     def stop(self) -> None:
         """`run` ends after the batch that is under way."""

@@ -1,0 +1,80 @@
+"""Real processes that are killed at random: embedded, and several of them on Kafka and Redis."""
+
+import random
+import uuid
+
+import pytest
+
+from gapless.clock import SystemClock
+from gapless.events.pushing import Pusher
+from tests.streaming.processes import Worker, answers, check_everything, make_shop, push, slices, wait_for
+
+
+@pytest.fixture(scope="module")
+def embedded_shop(tmp_path_factory):
+    return make_shop(tmp_path_factory.mktemp("shop"), partitions=2)
+
+
+def test_killed_again_and_again_embedded(embedded_shop):
+    """One process at a time; the next one goes on where the one before was killed."""
+    workspace, draw = embedded_shop, random.Random(1)
+    folder = workspace.settings.folder
+    worker = Worker(folder, "worker", "--until-end")
+    assert worker.process.wait(120) == 0, worker.said()  # from here on the model answers what comes
+    pusher = Pusher(workspace.events, SystemClock(), partitions=2)
+    asked = kills = 0
+    worker = Worker(folder, "worker")
+    for piece in slices(workspace, 24):
+        pushed = push(workspace, pusher, piece)
+        asked += pushed * (piece[0].name == "checkouts")
+        if draw.random() < 0.25:
+            before = len(answers(workspace))
+            wait_for(lambda before=before: draw.random() < 0.2 or len(answers(workspace)) > before, [worker])
+            worker.kill()
+            worker, kills = Worker(folder, "worker"), kills + 1
+    wait_for(lambda: len(answers(workspace)) >= asked, [worker])
+    assert worker.stop() == 0, worker.said()
+    assert kills >= 5
+    assert check_everything(workspace, asked) > asked / 2
+
+
+def test_two_workers_on_kafka_and_redis_killed_and_paused(kafka, redis, tmp_path):
+    """They share the partitions; one is killed, one hangs until it is taken for dead and then comes back."""
+    name = uuid.uuid4().hex[:8]
+    url = kafka.url(**{"prefix": name, "session.timeout.ms": "2000"})
+    stores = f'events = "{url}"\nonline = "{redis.url}?prefix={name}"'
+    workspace, draw = make_shop(tmp_path / "shop", stores=stores, partitions=4), random.Random(2)
+    folder = workspace.settings.folder
+    first = Worker(folder, "first", "--until-end")
+    assert first.process.wait(120) == 0, first.said()
+    pusher = Pusher(workspace.events, SystemClock(), partitions=4)
+    workers = [Worker(folder, f"worker{i}") for i in range(2)]
+    try:
+        _play_on_kafka(workspace, pusher, workers, draw)
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
+def _play_on_kafka(workspace, pusher, workers, draw):
+    folder, asked, paused = workspace.settings.folder, 0, None
+    for turn, piece in enumerate(slices(workspace, 16)):
+        pushed = push(workspace, pusher, piece)
+        asked += pushed * (piece[0].name == "checkouts")
+        if turn % 6 == 2:
+            victim = draw.randrange(2)
+            workers[victim].kill()
+            workers[victim] = Worker(folder, f"worker{victim}")
+        if turn == 10:
+            paused = workers[0]
+            paused.pause()
+        if turn == 20 and paused is not None:
+            wait_for(lambda half=asked // 2: len(answers(workspace)) > half, [workers[1]])
+            paused.go_on()
+            paused = None
+    if paused is not None:
+        paused.go_on()
+    wait_for(lambda: len(answers(workspace)) >= asked, workers, seconds=180)
+    assert [worker.stop() for worker in workers] == [0, 0], "\n".join(worker.said() for worker in workers)
+    # Who answers a request of one partition may not have every event of another yet: the log entry names what it saw.
+    check_everything(workspace, asked)
