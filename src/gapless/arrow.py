@@ -13,7 +13,17 @@ import pyarrow.compute as pc
 from gapless.errors import TypeMismatch
 from gapless.schema import Schema, Type
 
-__all__ = ["ARROW_TYPES", "KNOWN_AT", "OFFSET", "TIMESTAMP", "KeyCodes", "plain", "schema_to_arrow", "to_numpy"]
+__all__ = [
+    "ARROW_TYPES",
+    "KNOWN_AT",
+    "OFFSET",
+    "TIMESTAMP",
+    "KeyCodes",
+    "filled",
+    "plain",
+    "schema_to_arrow",
+    "to_numpy",
+]
 
 OFFSET = "_offset"
 """Row order of a whole source table: dense, from 0, given at commit."""
@@ -40,6 +50,19 @@ def schema_to_arrow(schema: Schema) -> pa.Schema:
         ['origin', 'dep_delay']
     """
     return pa.schema([pa.field(name, ARROW_TYPES[kind]) for name, kind in schema.columns])
+
+
+def filled(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The columns of a schema: those that the batch has, and nulls for the others.
+
+    Examples:
+        >>> batch = pa.record_batch({"a": [1, 2], "b": [3, 4]})
+        >>> filled(batch, pa.schema([("c", pa.string()), ("a", pa.int64())])).to_pylist()
+        [{'c': None, 'a': 1}, {'c': None, 'a': 2}]
+    """
+    there = set(batch.schema.names)
+    columns = [batch.column(f.name) if f.name in there else pa.nulls(batch.num_rows, f.type) for f in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def plain(array: pa.Array | pa.ChunkedArray) -> pa.Array:

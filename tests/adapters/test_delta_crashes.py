@@ -98,3 +98,39 @@ def test_power_cut_at_every_point(point: str, seed: int, tmp_path: Path) -> None
     for batch in range(3):
         _append(root, batch, None, None)
     _check(root, 3)
+
+
+def _widen(root: Path, fault: Callable[[str, str], None] | None, record: Path | None) -> None:
+    """The third batch has a column more."""
+    options = {"fault": fault} if fault else {}
+    if record:
+        options["fsync"] = RecordedSync(record)
+    rows = _rows(40, 20).append_column("more", pa.array([str(i) for i in range(20)]))
+    store = DeltaStore(root, sizes=_SIZES, **options)
+    store.append(_TABLE, rows.to_reader(5), batch_id="2", offset_column="_offset", widen=True)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("call", range(1, 16))
+def test_killed_or_without_power_while_a_column_is_added(call: int, seed: int, tmp_path: Path) -> None:
+    """The column is a commit of its own: there may be a version more than batches, and never a row more or less."""
+    root, record = tmp_path / "store", tmp_path / "synced"
+    for batch in range(2):
+        DeltaStore(root, sizes=_SIZES, fsync=RecordedSync(record)).append(
+            _TABLE, _rows(20 * batch, 20).to_reader(5), batch_id=str(batch), offset_column="_offset"
+        )
+    ended = run_forked(_widen, root, KillAtCall(call), record)
+    assert ended == (call > 13)
+    if seed:
+        cut_power(tmp_path, record, seed=seed)
+    store = DeltaStore(root)
+    held = store.has_batch(_TABLE, "2")
+    assert store.read(_TABLE).read_all().num_rows == 40 + 20 * held
+    assert held or not ended
+    _widen(root, None, None)
+    found = store.read(_TABLE, columns=["x", "_offset", "more"]).read_all()
+    assert found.column("x").to_pylist() == found.column("_offset").to_pylist() == list(range(60))
+    assert found.column("more").to_pylist() == [None] * 40 + [str(i) for i in range(20)]
+    assert store.version(_TABLE) == 3
+    assert len(list((root / _TABLE).glob("*.parquet"))) == store.stats(_TABLE).files
+    assert not (root / _TABLE / "_gapless" / "writing").exists()

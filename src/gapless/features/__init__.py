@@ -8,7 +8,8 @@ from gapless.features.matrix import float32_matrix
 from gapless.features.parallel import ahead, in_order
 from gapless.features.plan import Group, plan_groups
 from gapless.features.requests import checked_requests
-from gapless.features.sources import SourceReader, StoreSources, TableSources, newest_version
+from gapless.features.sources import SourceReader, TableSources
+from gapless.features.stored import StoreSources, newest_versions, pinned_tables, read_table
 
 __all__ = [
     "Group",
@@ -23,7 +24,9 @@ __all__ = [
     "compute",
     "float32_matrix",
     "in_order",
-    "newest_version",
+    "newest_versions",
     "one_batch",
+    "pinned_tables",
     "plan_groups",
+    "read_table",
 ]

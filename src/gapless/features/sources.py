@@ -1,4 +1,4 @@
-"""Where events are read from: the offline store, or tables at hand."""
+"""Where events are read from, and the reader of tables at hand."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import pyarrow.compute as pc
 
 from gapless.arrow import KNOWN_AT, TIMESTAMP, schema_to_arrow
 from gapless.errors import InputError, NotFound, UnknownName
-from gapless.ports.offline import OfflineStore, TimeRange
-from gapless.ports.tables import source_table
 from gapless.product import EventSource
 
-__all__ = ["SourceReader", "StoreSources", "TableSources", "newest_version"]
+__all__ = ["SourceReader", "TableSources"]
 
 
 _UNKNOWN_ROWS = 20_000_000  # of a table that is a function: enough buckets for what fits a laptop
@@ -32,52 +30,6 @@ class SourceReader(Protocol):
     def rows(self, source: EventSource) -> int:
         """About how many events there are, to plan memory by."""
         ...
-
-
-def newest_version(store: OfflineStore, source: EventSource) -> int:
-    """The version of the source's table that is newest now. Raises: NotFound for a source that was never ingested."""
-    found = store.version(source_table(source))
-    if found is None:
-        raise NotFound(
-            f"source {source.name!r} has no events",
-            seen=source_table(source),
-            allowed=", ".join(store.tables()) or "(the store is empty)",
-            next_step=f"gapless ingest {source.name} FILE",
-        )
-    return found
-
-
-class StoreSources:
-    """Events from the offline store, each table at one pinned version.
-
-    Parameters:
-        versions — table version by source name; a source that is not named is read at the version that is newest now.
-
-    Raises: NotFound for a source that was never ingested.
-    """
-
-    def __init__(
-        self, store: OfflineStore, sources: Mapping[str, EventSource], versions: Mapping[str, int] | None = None
-    ) -> None:
-        self._store = store
-        given = versions or {}
-        self.versions = {
-            name: newest_version(store, source) if (version := given.get(name)) is None else version
-            for name, source in sources.items()
-        }
-
-    def read(
-        self, source: EventSource, columns: Sequence[str], *, start_us: int | None, end_us: int | None
-    ) -> pa.RecordBatchReader:
-        return self._store.read(
-            source_table(source),
-            columns=[*columns, KNOWN_AT],
-            version=self.versions[source.name],
-            within=TimeRange(source.event_time, start_us, end_us),
-        )
-
-    def rows(self, source: EventSource) -> int:
-        return self._store.stats(source_table(source), version=self.versions[source.name]).rows
 
 
 class TableSources:

@@ -20,7 +20,7 @@ from gapless.ingest.content import Content
 from gapless.ingest.rows import Raw, Rejected
 from gapless.schema import Schema, Type
 
-__all__ = ["JsonLinesOrigin"]
+__all__ = ["JsonLinesOrigin", "line_parser", "read_lines"]
 
 _BLOCK_BYTES = 4 << 20
 _LONGEST_LINE = 64 << 20
@@ -85,13 +85,13 @@ class JsonLinesOrigin:
 
     def batches(self) -> Iterator[Raw]:
         """All rows, in order."""
-        parse = _fast_parser(self.schema)
+        parse = line_parser(self.schema)
         unseen = {name: f'"{name}"'.encode() for name in self.schema}
         any_row = False
         for block in _blocks(self.content):
             unseen = {name: spelled for name, spelled in unseen.items() if not _holds(block, spelled)}
             any_row = any_row or bool(block)
-            yield _read(block, self.schema, parse)
+            yield read_lines(block, self.schema, parse)
         if any_row and unseen:  # a key that no line has is a missing column
             known = [name for name in self.schema if name not in unseen]
             extra_columns([*known, *self.extra_columns], list(self.schema), file=self.name)
@@ -147,14 +147,19 @@ def _numbered(lines: list[bytes], before: int) -> list[tuple[int, bytes]]:
     return [(number, line) for number, line in stripped if line]
 
 
-def _fast_parser(schema: Schema) -> Callable[[bytes], Any]:
+def line_parser(schema: Schema) -> Callable[[bytes], Any]:
     """Raises for whatever is not plainly right; then the slow one says what it is."""
     fields = [(f"c{i}", _PYTHON[kind] | None, None) for i, (_, kind) in enumerate(schema.columns)]
     names = {f"c{i}": name for i, name in enumerate(schema)}
     return msgspec.json.Decoder(msgspec.defstruct("Line", fields, rename=names, gc=False)).decode
 
 
-def _read(block: Sequence[tuple[int, bytes]], schema: Schema, parse: Callable[[bytes], Any]) -> Raw:
+def read_lines(block: Sequence[tuple[int, bytes]], schema: Schema, parse: Callable[[bytes], Any]) -> Raw:
+    """Lines with their numbers as rows; those that are none are set aside.
+
+    Parameters:
+        parse — what `line_parser` makes of the schema.
+    """
     rows: list[Any] = []
     kept: list[tuple[int, bytes]] = []
     rejected: list[Rejected] = []

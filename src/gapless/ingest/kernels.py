@@ -8,7 +8,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["BAD", "FINE", "OK", "hash_nulls", "hash_text", "hash_words", "parse_instants", "resolve"]
+__all__ = ["BAD", "FINE", "OK", "hash_nulls", "hash_text", "hash_words", "parse_instants", "resolve", "resolve_recent"]
 
 _njit: Any = numba.njit
 
@@ -126,6 +126,29 @@ def resolve(old: Any, new: Any, table: Any, verdicts: Any) -> None:
             table[slot] = i
         if i >= n_old:
             verdicts[i - n_old] = verdict
+
+
+@_compiled
+def resolve_recent(rows: Any, horizon: Any, accepted: Any, forced: Any, table: Any, verdicts: Any) -> Any:
+    """For rows (id, id, content) in order: 0 taken, 1 the same again, 2 other content; how many were ever taken.
+
+    An id is remembered while no `horizon` others were taken after it. A slot of `table`, an open-addressing index of a
+    power of two slots that has room for all rows, is (id, id, content, the number under which it was taken, from 1).
+    """
+    mask = np.uint64(len(table) - 1)
+    for i in range(len(rows)):
+        slot = rows[i, 1] & mask
+        while table[slot, 3] != 0 and (table[slot, 0] != rows[i, 0] or table[slot, 1] != rows[i, 1]):
+            slot = (slot + np.uint64(1)) & mask
+        number = np.int64(table[slot, 3])
+        if number > max(accepted - horizon, 0) and not forced:
+            verdicts[i] = 1 if table[slot, 2] == rows[i, 2] else 2
+        else:
+            accepted += 1
+            table[slot, 0], table[slot, 1], table[slot, 2] = rows[i, 0], rows[i, 1], rows[i, 2]
+            table[slot, 3] = np.uint64(accepted)
+            verdicts[i] = 0
+    return accepted
 
 
 @_compiled

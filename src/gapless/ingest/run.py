@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from gapless.arrow import OFFSET
+from gapless.arrow import OFFSET, filled, schema_to_arrow
 from gapless.errors import GaplessError, StorageError, Transient
 from gapless.ingest.clean import Clean, clean, table_schema
 from gapless.ingest.dedupe import CONFLICT, NEW, REPEAT, Repeats
@@ -20,7 +20,7 @@ from gapless.ingest.origins import open_origin
 from gapless.ingest.quarantine import Quarantine
 from gapless.ingest.rows import Origin, Raw
 from gapless.ports.offline import Commit, OfflineStore
-from gapless.ports.tables import quarantine_table, source_table
+from gapless.ports.tables import landed_partitions, landed_table, quarantine_table, source_table
 from gapless.product import EventSource
 
 __all__ = ["IngestReport", "ingest"]
@@ -75,8 +75,9 @@ def ingest(
         the disk is full or may not be written (likewise); Transient where others kept committing to the same table.
 
     Guarantees: the same content counts once, whatever the file is called. Where the source has an event_id, an event
-        counts once over the whole table: the first row wins; the same row again is counted as a duplicate; other values
-        under the same id are quarantined. A run that dies at any point is made good by running it again.
+        counts once over the whole table and what was landed: the first row wins; the same row again is counted as a
+        duplicate; other values under the same id are quarantined. A run that dies at any point is made good by running
+        it again.
 
     Cost: memory of some batches, below 1 GiB for any size of file; disk in the system's temporary folder (TMPDIR):
         40 bytes per row where there is an event_id, a copy of what comes as a stream.
@@ -188,18 +189,27 @@ class _Run:
         for raw in self._origin.batches():
             repeats.add(self._clean(raw).batch)
             self._tell(raw)
-        self._compare_with_table(repeats, columns, self._source.event_id)
+        self._compare_with_tables(repeats, columns, self._source.event_id)
         repeats.resolve()
         return repeats
 
-    def _compare_with_table(self, repeats: Repeats, columns: list[str], event_id: str) -> None:
-        """Reads the ids first: where none comes back, which is the rule, the rest of the table stays unread."""
-        table, span = source_table(self._source), repeats.span
-        if span is None or self._store.version(table) is None:
-            return
-        if repeats.touches(self._store.read(table, columns=[event_id], within=span)):
-            for batch in self._store.read(table, columns=columns, within=span):
-                repeats.add_table(batch)
+    def _compare_with_tables(self, repeats: Repeats, columns: list[str], event_id: str) -> None:
+        """Reads the ids first: where none comes back, which is the rule, the rest of the tables stays unread.
+
+        Events that were landed count as those of the table itself. Landing goes on meanwhile: of an event that comes
+        both ways within the same moment, either may be the one that is not seen.
+        """
+        span = repeats.span
+        tables = self._tables_of_the_source() if span is not None else []
+        if any(repeats.touches(self._store.read(table, columns=[event_id], within=span)) for table in tables):
+            for table in tables:
+                for batch in self._store.read(table, within=span):
+                    repeats.add_table(filled(batch, schema_to_arrow(self._source.columns)).select(columns))
+
+    def _tables_of_the_source(self) -> list[str]:
+        landed = [landed_table(self._source, p) for p in landed_partitions(self._source, self._store.tables())]
+        own = source_table(self._source)
+        return [*([] if self._store.version(own) is None else [own]), *landed]
 
     def _clean(self, raw: Raw) -> Clean:
         return clean(raw, self._source, from_text=not self._origin.has_types, file=self._origin.name)

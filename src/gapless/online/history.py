@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gapless.arrow import KNOWN_AT, OFFSET
-from gapless.features import newest_version
+from gapless.features import newest_versions, read_table
 from gapless.ports.offline import OfflineStore, TimeRange
 from gapless.ports.tables import source_table
 from gapless.product import EventSource
@@ -42,17 +42,27 @@ class History(Protocol):
 
 
 class StoreHistory:
-    """The tables of an offline store, each at one pinned version.
+    """What was ingested from files, each table at one pinned version. A source that was only landed has none.
 
-    Raises: NotFound for a source that was never ingested.
+    Parameters:
+        may_be_empty — a source that has no events at all has none here either, instead of being an error.
+
+    Raises: NotFound for a source without any events.
     """
 
-    def __init__(self, store: OfflineStore, sources: Mapping[str, EventSource]) -> None:
+    def __init__(self, store: OfflineStore, sources: Mapping[str, EventSource], *, may_be_empty: bool = False) -> None:
         self._store = store
-        self.versions = {name: newest_version(store, source) for name, source in sources.items()}
+        if may_be_empty:
+            found = {name: store.version(source_table(source)) for name, source in sources.items()}
+            self.versions = {name: version for name, version in found.items() if version is not None}
+        else:
+            newest = newest_versions(store, sources)
+            self.versions = {name: version for name, version in newest.items() if name in sources}
 
     def end(self, source: EventSource) -> int:
         """See History.end. Cost: the table's metadata."""
+        if source.name not in self.versions:
+            return 0
         return self._store.stats(source_table(source), version=self.versions[source.name]).rows
 
     def read(
@@ -64,12 +74,16 @@ class StoreHistory:
         known: tuple[int | None, int],
     ) -> Iterator[pa.RecordBatch]:
         """See History.read."""
+        if source.name not in self.versions:
+            return
         # Either range skips files and row groups: places for what is new, instants for what was late.
         by_place = TimeRange(OFFSET, *offsets)
         within = by_place if known[0] is None else TimeRange(KNOWN_AT, known[0] + 1, known[1] + 1)
-        reader = self._store.read(
+        reader = read_table(
+            self._store,
+            source,
             source_table(source),
-            columns=[*columns, KNOWN_AT, OFFSET],
+            [*columns, KNOWN_AT, OFFSET],
             version=self.versions[source.name],
             within=within,
         )

@@ -119,7 +119,7 @@ def _group_state(layout: Layout, data: bytes | None, known: Offset | None) -> Gr
 
 
 def _as_of_us(parts: Sequence[GroupState]) -> int | None:
-    """Of a group: what comes in by the log is what keeps it fresh, where anything does; then all of it must be there."""
+    """Of a group: what comes in by the log keeps it fresh, where anything does; then all of it must be there."""
     files, *partitions = parts
     if files.as_of_us is None or not any(part.is_there for part in partitions):
         return files.as_of_us

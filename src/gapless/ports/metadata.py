@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 __all__ = [
+    "MAY",
     "ROLES",
     "Audit",
     "AuditEntry",
@@ -23,8 +24,16 @@ __all__ = [
     "Tokens",
 ]
 
-Role = Literal["read", "predict", "deploy", "admin"]
-ROLES: tuple[Role, ...] = ("read", "predict", "deploy", "admin")
+Role = Literal["read", "predict", "push", "deploy", "admin"]
+MAY: Mapping[Role, frozenset[Role]] = {
+    "read": frozenset[Role](["read"]),
+    "predict": frozenset[Role](["read", "predict"]),
+    "push": frozenset[Role](["push"]),  # who sends events need not see what becomes of them
+    "deploy": frozenset[Role](["read", "predict", "push", "deploy"]),
+    "admin": frozenset[Role](["read", "predict", "push", "deploy", "admin"]),
+}
+"""By role, the roles whose doings it may do."""
+ROLES: tuple[Role, ...] = tuple(MAY)
 """What a token may do, each with all before it: features and descriptions; predictions; promotions; tokens."""
 
 

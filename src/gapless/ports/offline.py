@@ -59,19 +59,28 @@ class OfflineStore(Protocol):
     """
 
     def append(
-        self, table: str, batches: pa.RecordBatchReader, *, batch_id: str, offset_column: str | None = None
+        self,
+        table: str,
+        batches: pa.RecordBatchReader,
+        *,
+        batch_id: str,
+        offset_column: str | None = None,
+        widen: bool = False,
     ) -> Commit:
         """All rows of `batches` are in the table, durably, or none is.
 
         Parameters:
             batch_id — the identity of these rows. A batch that is there already is not read and not written again.
             offset_column — name of an int64 column to add: the row's place in the whole table, dense from 0.
+            widen — columns may come and go: one that the table lacks is added to it and is null in its rows so far, one
+                that these rows lack is null in them. A version of before is read without the new ones.
 
         Guarantees: atomic; on stable storage when it returns; one writer at a time.
             `batches` is pulled only while this append holds the table, so what the reader itself looks up in the same
             table stays true until the commit.
 
-        Raises: InputError where the columns differ from the table's; Transient where somebody else committed meanwhile
+        Raises: InputError where the columns differ from the table's (with `widen`: where one has another type);
+            Transient where somebody else committed meanwhile
             (nothing was written: append again).
         """
         ...

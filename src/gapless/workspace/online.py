@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from gapless.workspace.parts import Parts
 
 if TYPE_CHECKING:
+    from gapless.events.aside import PushReport
     from gapless.serving.compact import CompactReport
     from gapless.serving.live import Live
     from gapless.serving.predictor import Predictor
+    from gapless.verifying.verified import Verified
+    from gapless.verifying.verify import Choice
+    from gapless.workspace.labels import LabelsReport
     from gapless.workspace.materializing import MaterializeReport
+    from gapless.workspace.verifying import Explained
 
 __all__ = ["Online"]
 
@@ -54,6 +59,55 @@ class Online(Parts):
 
         return materialize(self, views, model, version, as_of_us, rebuild=rebuild, prune=prune, progress=progress)
 
+    def push(
+        self,
+        source: str,
+        data: Any,
+        *,
+        replay: bool = False,
+        format: str | None = None,
+        name: str | None = None,
+        progress: Progress | None = None,
+    ) -> PushReport:
+        """Rows of a file, table or stream into the event log; a bad one into the source's quarantine, with the reason.
+
+        Parameters:
+            data, format, name — as for `ingest`. A binary stream, and "-" for standard input, is JSON lines and pushed
+                as it comes, unless `format` says otherwise.
+            replay — rows are known when the source says, for playing back history; else not before now.
+            progress — called with the number of rows done so far.
+
+        Raises: UnknownName; InputError for a file that cannot be read to its end, lacks a column or holds an event that
+            is too large for a record; Transient, Refused, StorageError where the log does not take events: the rows
+            before are in it. Run it again: with an `event_id` they count once.
+        """
+        from gapless.workspace.pushing import push
+
+        return push(self, source, data, replay=replay, format=format, name=name, progress=progress)
+
+    def replay(
+        self, data: Mapping[str, Any], *, every: str = "1h", from_us: int | None = None, until_us: int | None = None
+    ) -> Iterator[int]:
+        """Plays history back into the event log, slice by slice of the time at which rows became known.
+
+        Gives the end of each slice that has rows, in µs UTC, once every row that was known by then is in the log, and
+        none that was known later. Within a slice the sources come one after the other, those of requests last. What
+        you do before you ask for the next one happens at that instant.
+
+        Parameters:
+            data — by source: a file or table, as for `push`; bad rows go to the quarantine.
+            every — the length of a slice; they begin at multiples of it.
+            from_us, until_us — only rows that became known in [from, until); None is open.
+
+        Raises: as `push`, and DefinitionError for a length that is none; before the first slice where a file is at
+            fault.
+
+        Cost: memory of all the rows.
+        """
+        from gapless.workspace.pushing import replay
+
+        return replay(self, data, every, from_us, until_us)
+
     def predictor(self, model: str, version: str | None = None, *, allow_pickle: bool = False) -> Predictor:
         """One version, loaded and warm, over the online store: what a server answers with, without the server.
 
@@ -92,3 +146,81 @@ class Online(Parts):
         from gapless.workspace.compacting import compact
 
         return compact(self, progress=progress)
+
+    def verify(
+        self,
+        model: str | None = None,
+        *,
+        choice: Choice | None = None,
+        most: int = 100,
+        allow_pickle: bool = False,
+        progress: Progress | None = None,
+    ) -> Verified:
+        """Every answer of the tables `predictions/…`, recomputed from files and landed events and compared bit for bit.
+
+        What servers have logged is moved into the tables first, as by `compact`.
+
+        Parameters:
+            model — only its answers; choice — which of them: all, where not given.
+            most — differences that the report holds in full; all are counted.
+            allow_pickle — open versions with runtime="python" too, whose pickles then run.
+
+        Raises: NotFound, CorruptData, Transient where the bundle that answered cannot be had; SettingsError;
+            StorageError.
+
+        Guarantees: see `gapless.verifying.verify`; the tables are only read.
+        """
+        from gapless.verifying.verify import Choice
+        from gapless.workspace.verifying import verify
+
+        chosen = choice or Choice()
+        return verify(self, model, chosen, most=most, allow_pickle=allow_pickle, progress=progress)
+
+    def explain(self, request: str, feature: str, *, model: str | None = None, allow_pickle: bool = False) -> Explained:
+        """How one value of the last answer to a request was made: its window, its events and why others are not in it.
+
+        Parameters:
+            request — the request's id; feature — a column of the version that answered.
+            model — where several answered requests of that id.
+
+        Raises: NotFound for a request without an answer in the tables; UnknownName for a feature; as `verify`.
+        """
+        from gapless.workspace.verifying import explain
+
+        return explain(self, request, feature, model, allow_pickle=allow_pickle)
+
+    def labels(
+        self,
+        model: str,
+        *,
+        since_us: int | None = None,
+        until_us: int | None = None,
+        known_by_us: int | None = None,
+        everything: bool = False,
+        progress: Progress | None = None,
+    ) -> LabelsReport:
+        """Joins labels with the answers of the tables `predictions/MODEL/…`, and tells how many have one and how late.
+
+        What servers have logged since the last `compact` is not in these tables yet.
+
+        Parameters:
+            since_us, until_us — times of the requests that are told of, half-open; all answers are joined.
+            known_by_us — what was known by then is joined; None: now. Never earlier than at a join before.
+            everything — look at every answer again, also where its label was given up 35 days ago or longer.
+
+        Raises: UnknownName; NotFound where no answer has landed, or the label's source has no event; InputError for
+            an earlier `known_by_us`; Transient where somebody else joined meanwhile; StorageError.
+
+        Guarantees: see `gapless.streaming.joining`; killed at any point and run again, every change is in once.
+        """
+        from gapless.workspace.labels import labels
+
+        return labels(
+            self,
+            model,
+            since_us=since_us,
+            until_us=until_us,
+            known_by_us=known_by_us,
+            everything=everything,
+            progress=progress,
+        )

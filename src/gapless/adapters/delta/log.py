@@ -18,7 +18,16 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 from gapless.adapters.delta.failures import storage_error
 from gapless.errors import CorruptData, GaplessError, InputError, Transient
 
-__all__ = ["DataFile", "arrow_schema", "batch_transaction", "commit", "data_files", "open_table", "rows_committed"]
+__all__ = [
+    "DataFile",
+    "add_columns",
+    "arrow_schema",
+    "batch_transaction",
+    "commit",
+    "data_files",
+    "open_table",
+    "rows_committed",
+]
 
 _ROWS = "gapless.rows"
 """The application transaction that every append writes: two appends on one version conflict, and it counts all rows."""
@@ -149,11 +158,7 @@ def commit(
 
     Raises: Transient where that version exists already.
     """
-    properties = CommitProperties(
-        max_commit_retries=0,  # a retry would land behind rows that nobody compared with
-        app_transactions=[Transaction(_ROWS, total_rows), Transaction(batch_transaction(batch_id), rows)],
-        custom_metadata={"gapless": token},
-    )
+    properties = _properties(total_rows, batch_id, rows, token)
     try:
         if handle is None:
             create_table_with_add_actions(
@@ -171,6 +176,31 @@ def commit(
         if "already exists" in str(problem):
             raise _conflict(path) from problem
         raise storage_error(problem, path, "commit to the table") from problem
+
+
+def add_columns(path: Path, handle: DeltaTable, added: pa.Schema, *, token: str) -> None:
+    """One log entry, right behind the version of `handle`: the same rows, with these columns null in all of them.
+
+    Raises: Transient where that version exists already.
+    """
+    try:
+        handle.alter.add_columns(
+            list(deltalake.Schema.from_arrow(added).fields),
+            commit_properties=_properties(rows_committed(handle), f"columns:{token}", 0, token),
+            post_commithook_properties=_HOOKS,
+        )
+    except CommitFailedError as problem:
+        raise _conflict(path) from problem
+    except DeltaError as problem:
+        raise storage_error(problem, path, "commit to the table") from problem
+
+
+def _properties(total_rows: int, batch_id: str, rows: int, token: str) -> CommitProperties:
+    return CommitProperties(
+        max_commit_retries=0,  # a retry would land behind rows that nobody compared with
+        app_transactions=[Transaction(_ROWS, total_rows), Transaction(batch_transaction(batch_id), rows)],
+        custom_metadata={"gapless": token},
+    )
 
 
 def _conflict(path: Path) -> GaplessError:

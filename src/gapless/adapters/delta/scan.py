@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from gapless.adapters.delta.failures import unreadable
 from gapless.adapters.delta.log import DataFile
+from gapless.arrow import filled
 from gapless.ports.offline import TextRange, TimeRange
 
 __all__ = ["scan", "to_us"]
@@ -48,7 +49,9 @@ def _file_batches(path: Path, read: pa.Schema, within: Range | None) -> Iterator
     try:
         with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
             groups = _row_groups(file.metadata, within)
-            for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=read.names):
+            # Of a file that was written before a column was added, one is read all the same: to know how many rows.
+            held = [name for name in read.names if name in file.schema_arrow.names] or file.schema_arrow.names[:1]
+            for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=held):
                 kept = _filtered(_as(batch, read), within)
                 if kept.num_rows:
                     yield kept
@@ -57,14 +60,18 @@ def _file_batches(path: Path, read: pa.Schema, within: Range | None) -> Iterator
 
 
 def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    ordered = batch.select(schema.names)
-    return ordered if ordered.schema.equals(schema) else ordered.cast(schema)
+    there = pa.schema([field for field in schema if field.name in batch.schema.names])
+    ordered = batch.select(there.names)
+    cast = ordered if ordered.schema.equals(there) else ordered.cast(there)
+    return cast if len(there) == len(schema) else filled(cast, schema)
 
 
 def _row_groups(footer: pq.FileMetaData, within: Range | None) -> list[int]:
     every = range(footer.num_row_groups)
     if within is None:
         return list(every)
+    if within.column not in footer.schema.names:
+        return []
     position = footer.schema.names.index(within.column)
     return [group for group in every if _group_may_overlap(footer.row_group(group).column(position).statistics, within)]
 

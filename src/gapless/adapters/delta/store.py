@@ -25,6 +25,7 @@ from gapless.adapters.delta.failures import storage_error
 from gapless.adapters.delta.files import FileWriter, Sizes, add_action
 from gapless.adapters.delta.journal import Disk, Intent, Journal
 from gapless.adapters.delta.log import (
+    add_columns,
     arrow_schema,
     batch_transaction,
     commit,
@@ -79,7 +80,13 @@ class DeltaStore:
         self._disk = Disk(fsync)
 
     def append(
-        self, table: str, batches: pa.RecordBatchReader, *, batch_id: str, offset_column: str | None = None
+        self,
+        table: str,
+        batches: pa.RecordBatchReader,
+        *,
+        batch_id: str,
+        offset_column: str | None = None,
+        widen: bool = False,
     ) -> Commit:
         """See OfflineStore.append."""
         path = self._path(table)
@@ -87,7 +94,7 @@ class DeltaStore:
         try:
             with journal.exclusive():
                 self._fault("locked", table)
-                return self._append(table, path, journal, batches, batch_id, offset_column)
+                return self._append(table, path, journal, batches, batch_id, offset_column, widen)
         except (PermissionError, NotADirectoryError, FileExistsError) as problem:
             raise storage_error(problem, path, "write to the store") from problem
 
@@ -184,13 +191,15 @@ class DeltaStore:
 
     def _append(
         self, table: str, path: Path, journal: Journal, batches: pa.RecordBatchReader, batch_id: str,
-        offset_column: str | None,
+        offset_column: str | None, widen: bool,
     ) -> Commit:  # fmt: skip
         handle = open_table(path)
         if handle is not None and handle.transaction_version(batch_transaction(batch_id)) is not None:
             return Commit(table, handle.version(), 0, repeated=True)
         schema = _plain_schema(batches.schema, offset_column)
-        if handle is not None:
+        if handle is not None and widen:
+            handle = self._widened(table, path, handle, journal, schema)
+        elif handle is not None:
             _check_same_columns(schema, arrow_schema(handle), path)
         intent = _intent(batch_id, 0 if handle is None else handle.version() + 1)
         before = rows_committed(handle)
@@ -218,6 +227,25 @@ class DeltaStore:
             return Commit(table, intent.version, writer.rows, repeated=False)
         self._make_durable(table, path, journal, version)
         return Commit(table, version, writer.rows, repeated=False)
+
+    def _widened(self, table: str, path: Path, handle: DeltaTable, journal: Journal, schema: pa.Schema) -> DeltaTable:
+        """The table with the columns that it lacks: a version of its own, with the same rows."""
+        old = arrow_schema(handle)
+        _check_same_types(schema, old, path)
+        added = pa.schema([field for field in schema if field.name not in old.names])
+        if not added.names:
+            return handle
+        intent = _intent(f"columns {', '.join(added.names)}", handle.version() + 1)
+        journal.begin(intent)
+        self._fault("noted", table)
+        try:
+            add_columns(path, handle, added, token=intent.token)
+            self._fault("committed", table)
+        finally:
+            journal.settle()
+        wider = open_table(path)
+        assert wider is not None
+        return wider
 
     def _write(self, table: str, writer: FileWriter, batches: pa.RecordBatchReader) -> None:
         for batch in batches:
@@ -283,6 +311,19 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
 def _plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     schema = _plain_schema(batch.schema, None)
     return batch if batch.schema.equals(schema) else batch.cast(schema)
+
+
+def _check_same_types(new: pa.Schema, old: pa.Schema, path: Path) -> None:
+    changed = [(field, old.field(field.name).type) for field in new if field.name in old.names]
+    for field, kind in changed:
+        if field.type != kind:
+            raise InputError(
+                f"column {field.name!r} has another type than in the table",
+                where=str(path),
+                seen=str(field.type),
+                allowed=str(kind),
+                next_step="keep the type, and give what has another one a name of its own",
+            )
 
 
 def _check_same_columns(new: pa.Schema, old: pa.Schema, path: Path) -> None:
