@@ -96,7 +96,8 @@ def test_every_value_lands_as_it_was_answered(tmp_path: Path) -> None:
     assert rows[0]["view__mean"] == 0.0
     assert (row["trust"], row["request__trust"]) == ("degraded", "mine")
     assert json.loads(row["reasons"]) == [{"code": "entity_unseen", "level": "degraded", "view": "späte"}]
-    assert json.loads(row["groups"]) == [{"namespace": "01ff", "position": 4, "offset": 100, "as_of_us": None}]
+    (group,) = json.loads(row["groups"])
+    assert group == {"namespace": "01ff", "position": 4, "offset": 100, "as_of_us": None, "partition": -1}
     assert row["probability"] == float(np.float32(0.1))
     assert (row["model"], row["model_version"], row["live_version"]) == ("late", "3", "4")
     assert row["definition_hash"] == "0123456789abcdef"

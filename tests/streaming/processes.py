@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 from gapless.arrow import ARROW_TYPES, KNOWN_AT, TIMESTAMP
 from gapless.clock import parse_instant
 from gapless.events.pushing import Pusher
-from gapless.features import StoreSources, compute, float32_matrix, one_batch
+from gapless.features import StoreSources, compute, one_batch
 from gapless.online import OnlineReader
 from gapless.ports.topics import predictions_topic
 from gapless.serving.entries import decode_entry
 from gapless.streaming.answering import ENTRY_HEADER
+from gapless.verifying.verified import Verified
 from gapless.workspace import Workspace
 from tests.cli.shop import PRODUCT, tables
 
@@ -80,6 +81,7 @@ class Worker:
 
     def __init__(self, folder: Path, name: str, *options: str) -> None:
         self.log = folder / f"{name}.log"
+        self._begins = self.log.stat().st_size if self.log.exists() else 0
         command = [sys.executable, "-m", "gapless", "stream", "--land-every", "0.5", "--batch", "20000", *options]
         environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
         command += ["--workspace", str(folder)]
@@ -92,7 +94,8 @@ class Worker:
         self.process.wait(30)
 
     def stop(self) -> int:
-        """SIGTERM; its exit code."""
+        """SIGTERM once it is up; its exit code."""
+        wait_for(lambda: b"answers" in self.log.read_bytes()[self._begins :], [self])
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
@@ -131,25 +134,17 @@ def wait_for(reached, workers=(), *, seconds: float = 120.0) -> None:
         time.sleep(0.1)
 
 
-def check_everything(workspace: Workspace, asked: int) -> int:
-    """Each request was answered once and by the bits of batch; state is that of batch. How many answers were exact."""
-    model = workspace.product.model("will_return")
-    found = answers(workspace)
-    counts = Counter(told["request_id"] for told, _ in found)
+def check_everything(workspace: Workspace, asked: int) -> Verified:
+    """Each request was answered once, every answer is what the log says, state is that of batch; what verify found."""
+    counts = Counter(told["request_id"] for told, _ in answers(workspace))
     assert len(counts) == asked
     assert set(counts.values()) == {1}
-    sources = StoreSources(workspace.offline, {view.source.name: view.source for view in model.views})
-    exact = [e for _, e in found if "asked_in_past" not in {reason["code"] for reason in e.reasons}]
-    rows = pa.Table.from_pylist([dict(e.inputs) for e in exact])
-    requests = pa.table(
-        [rows[c].cast(pa.int64() if kind.value == "timestamp" else ARROW_TYPES[kind]).cast(ARROW_TYPES[kind])
-         for c, kind in model.requests.columns.items()], list(model.requests.columns)
-    )  # fmt: skip
-    matrix = float32_matrix(one_batch(compute(model, requests, sources)), model.vector)
-    wrong = [e.request_id for e, row in zip(exact, matrix, strict=True) if e.vector != row.astype("<f4").tobytes()]
-    assert wrong == []
-    _check_state(workspace, sources)
-    return len(exact)
+    verified = workspace.verify()
+    assert verified.ok, verified.differences
+    assert (verified.answers, verified.not_landed, verified.different) == (asked, 0, 0)
+    model = workspace.product.model("will_return")
+    _check_state(workspace, StoreSources(workspace.offline, {view.source.name: view.source for view in model.views}))
+    return verified
 
 
 def _check_state(workspace: Workspace, sources: StoreSources) -> None:

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,11 +63,12 @@ def command(
         Limits(batch_bytes=batch_bytes), answer=not no_answers, land_every_s=land_every_s, allow_pickle=allow_pickle,
         tell=teller.trouble,
     )  # fmt: skip
-    stream = open_stream(Workspace.open(Path(folder)), options)
+    stopping = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):  # before anything that takes time: a stop is never lost
+        signal.signal(number, lambda number, frame: stopping.set())
+    stream = open_stream(Workspace.open(Path(folder)), options, stopping)
     try:
         teller.begin(stream, metrics_port)
-        signal.signal(signal.SIGTERM, lambda number, frame: stream.stop())
-        signal.signal(signal.SIGINT, lambda number, frame: stream.stop())
         run = stream.run_to_end if until_end else stream.run
         run(teller.watch)
     finally:

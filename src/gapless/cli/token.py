@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_ROLES = ("read", "predict", "deploy", "admin")
+_ROLES = ("read", "predict", "push", "deploy", "admin")
+_MAY = "push: push events and nothing else; of the others each may do what those before it may, deploy also push."
 
 
 class _Expiry(click.ParamType[int]):
@@ -42,7 +43,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("name")
-@click.option("--role", required=True, type=click.Choice(_ROLES), help="Each may do what those before it may.")
+@click.option("--role", required=True, type=click.Choice(_ROLES), help=_MAY)
 @click.option("--expires", "expires_us", type=_Expiry(), metavar="T", help="An instant, or a duration such as 90d.")
 @click.option("--per-second", type=float, metavar="N", help="Requests that are admitted. Default: no limit.")
 @by_option

@@ -13,7 +13,7 @@ from gapless.clock import Clock
 from gapless.deploying.rates import Rates
 from gapless.deploying.tokens import digest_of, parts_of
 from gapless.errors import GaplessError
-from gapless.ports.metadata import ROLES, Role, Token, Tokens
+from gapless.ports.metadata import MAY, Role, Token, Tokens
 
 __all__ = ["Denial", "Guard"]
 
@@ -99,7 +99,7 @@ class Guard:
         token = self.authenticate(authorization)
         if isinstance(token, Denial):
             return token
-        if ROLES.index(token.role) < ROLES.index(role):
+        if role not in MAY[token.role]:
             return Denial(403, "role", f"token {token.name!r} has the role {token.role}; this needs {role}")
         wait_s = 0.0 if token.per_second is None else self._rates.wait_s(token.id, token.per_second)
         if wait_s:

@@ -41,7 +41,7 @@ def issue(
     """A token that nobody has had before.
 
     Parameters:
-        role — one of read, predict, deploy, admin; each may do what those before it may.
+        role — one of read, predict, push, deploy, admin: see `gapless.ports.metadata.MAY`.
         random_bytes — a source fit for secrets, such as `secrets.token_bytes`.
         per_second — requests that are admitted; None: no limit of its own.
 

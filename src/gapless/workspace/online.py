@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gapless.verifying.verify import Choice
     from gapless.workspace.labels import LabelsReport
     from gapless.workspace.materializing import MaterializeReport
+    from gapless.workspace.streaming import Stream, StreamOptions
     from gapless.workspace.verifying import Explained
 
 __all__ = ["Online"]
@@ -132,6 +133,20 @@ class Online(Parts):
         from gapless.workspace.answering import Predictors, live
 
         return live(self, Predictors.of(self, allow_pickle=allow_pickle))
+
+    def stream(self, options: StreamOptions | None = None) -> Stream:
+        """Keeps online state fresh from the event log and answers requests that come as events: `run`, then `close`.
+
+        One for each process. See `StreamOptions` for what can be set.
+
+        Raises: SettingsError; MissingExtra; Transient where the log or the metadata database does not answer.
+
+        Guarantees: killed at any point and started again, every event is in the state once and every request is
+            answered once.
+        """
+        from gapless.workspace.streaming import open_stream
+
+        return open_stream(self, options)  # type: ignore[arg-type]  # the whole is a Workspace
 
     def compact(self, *, progress: Progress | None = None) -> CompactReport:
         """Moves what servers have logged into tables `predictions/MODEL/…` of the offline store, each answer once.

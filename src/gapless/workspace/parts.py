@@ -10,14 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from gapless.clock import Clock, SystemClock
+from gapless.clock import Clock, SteadyClock, SystemClock
 from gapless.errors import NotFound
 from gapless.product import EventSource, Model, Product, load_product
 from gapless.workspace.settings import Settings, find_folder, read_settings
 
 if TYPE_CHECKING:
+    from gapless.events.pushing import Pusher
     from gapless.features import Limits, StoreSources
     from gapless.ingest import StrictRows
+    from gapless.ports.events import EventLog
     from gapless.ports.metadata import Metadata
     from gapless.ports.offline import OfflineStore
     from gapless.ports.online import OnlineStore
@@ -81,7 +83,7 @@ class Parts:
     def known_by(self, model: Model, sources: StoreSources) -> int:
         """The last moment the requests and labels speak of; the clock is not asked, so the answer can be had again."""
         both = (model.requests, model.label.source)
-        found = (self.newest_known_us(source, sources.versions[source.name]) for source in both)
+        found = (self.newest_known_us(source, sources.versions) for source in both)
         last = [us for us in found if us is not None]
         if not last:
             raise NotFound(
@@ -91,13 +93,14 @@ class Parts:
             )
         return max(last)
 
-    def newest_known_us(self, source: EventSource, version: int) -> int | None:
-        """When the newest row of one version of a source became known; None where it has no row."""
+    def newest_known_us(self, source: EventSource, versions: Mapping[str, int]) -> int | None:
+        """When the newest row of a source became known, at pinned versions of its tables; None where it has no row."""
         from gapless.arrow import KNOWN_AT
-        from gapless.ports.tables import source_table
+        from gapless.features import pinned_tables
 
-        ranges = self.offline.stats(source_table(source), version=version).ranges
-        return int(ranges[KNOWN_AT][1]) if KNOWN_AT in ranges else None
+        pinned = pinned_tables(source, versions)
+        ranges = [self.offline.stats(table, version=version).ranges for table, version in pinned]
+        return max((int(each[KNOWN_AT][1]) for each in ranges if KNOWN_AT in each), default=None)
 
     @contextmanager
     def rows(self, source: EventSource, data: Any) -> Iterator[StrictRows]:
@@ -133,6 +136,20 @@ class Parts:
         from gapless.workspace.stores import open_online
 
         return open_online(self.settings)
+
+    @cached_property
+    def events(self) -> EventLog:
+        """The event log, opened for this process: not before a fork."""
+        from gapless.workspace.stores import open_events
+
+        return open_events(self.settings, self.clock)
+
+    @cached_property
+    def pusher(self) -> Pusher:
+        """The pushing end of the event log."""
+        from gapless.events.pushing import Pusher
+
+        return Pusher(self.events, SteadyClock(self.clock), partitions=self.settings.partitions)
 
     @cached_property
     def metadata(self) -> Metadata:

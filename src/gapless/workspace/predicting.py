@@ -117,7 +117,7 @@ def _as_of(parts: Parts, model: Model, pins: Pins, known_by_us: int | None) -> M
     """
     if known_by_us is not None:
         return dict.fromkeys((view.name for view in model.views), known_by_us)
-    newest = {v.source.name: parts.newest_known_us(v.source, pins.versions[v.source.name]) for v in model.views}
+    newest = {v.source.name: parts.newest_known_us(v.source, pins.versions) for v in model.views}
     furthest = max((us for us in newest.values() if us is not None), default=None)
     return {view.name: newest[view.source.name] if view.has_window else furthest for view in model.views}
 

@@ -28,12 +28,14 @@ from gapless.serving.http import (
     LogState,
     Meters,
     OpenDoor,
+    Pushing,
     Service,
     Workers,
     listen,
 )
 from gapless.workspace.logs import check_log, open_log
 from gapless.workspace.parts import Parts
+from gapless.workspace.stores import check_events
 
 if TYPE_CHECKING:
     from gapless.workspace.workspace import Workspace
@@ -75,12 +77,13 @@ class Serving:
 def opened(parts: Parts, serving: Serving) -> Iterator[tuple[Listening, Access]]:
     """A bound socket with what its workers run, and who is let in; the socket is closed at the end.
 
-    Raises: SettingsError for an address that others can reach without a token in force, for one that is taken, and
-        for a log that is not in files; StorageError for one whose folder cannot be had or not be written to;
-        Transient where the tokens cannot be read.
+    Raises: SettingsError for an address that others can reach without a token in force, for one that is taken, for a
+        log that is not in files and for an event log that is none; MissingExtra; StorageError for a log whose folder
+        cannot be had or not be written to; Transient where the tokens cannot be read.
     """
     access = _access(parts, serving)
     check_log(parts.settings)
+    check_events(parts.settings)
     # The workers' counts, which outlive a worker and not the server.
     with tempfile.TemporaryDirectory(prefix="gapless-counts-") as counts:
         application = WorkerApplication(parts.settings.folder, serving, access, Path(counts))
@@ -145,14 +148,28 @@ class WorkerApplication:
             limits=serving.limits,
             workers=Workers(self.counts, meters),
             log_state=partial(_state_of, log),
+            pushing=_pushing(workspace, serving.limits),
         )
-        return Application(service, closing=[log.close, close_door, workspace.metadata.close])
+        closing = [log.close, close_door, workspace.metadata.close, workspace.events.close]
+        return Application(service, closing=closing)
 
     def _door(self, workspace: Workspace) -> tuple[Door, Any]:
         if self.access == "tokens":
             guard = _guard(workspace, self.serving.workers).start()
             return GuardedDoor(guard), guard.close
         return (OpenDoor() if self.access == "open" else LocalDoor()), _nothing
+
+
+def _pushing(parts: Parts, limits: Limits) -> Pushing:
+    """The product loads with the first event, or with the first model."""
+    return Pushing(
+        parts.pusher,
+        lambda: parts.product.all_sources,
+        time.perf_counter,
+        rows=limits.rows,
+        seconds=limits.seconds,
+        inline_bytes=limits.inline_bytes,
+    )
 
 
 def _state_of(log: SegmentLog | BufferedLog) -> LogState:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gapless.errors import NotFound, SettingsError, closest
+from gapless.ports.events import MAX_PARTITIONS
 
 __all__ = ["FILE", "Settings", "find_folder", "read_settings"]
 
@@ -16,8 +17,11 @@ FILE = "gapless.toml"
 
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "": ("product",),
-    "stores": ("offline", "online", "log", "metadata", "tracking"),
+    "stores": ("offline", "online", "events", "log", "metadata", "tracking"),
+    "stream": ("partitions",),
 }
+# Lines that are whole numbers, and from where to where; all others are texts.
+_NUMBERS: Mapping[str, tuple[int, int]] = {"partitions": (1, MAX_PARTITIONS)}
 # URIs whose rest is a path, relative to the folder of the settings.
 _IN_FOLDERS = ("sqlite:///", "lmdb:", "file:")
 
@@ -31,9 +35,11 @@ class Settings:
         product — `module:attribute`.
         offline — the folder of the Delta tables.
         online — `lmdb:FOLDER`, or `redis://HOST:PORT/DB`.
+        events — `file:FOLDER`, or `kafka://HOST:PORT`: the log that events are pushed to.
         log — `file:FOLDER`, where servers log what they answer.
         metadata — the SQLAlchemy URL of deployments, decisions, incidents and tokens.
         tracking — an MLflow tracking URI.
+        partitions — of a topic of the event log that is not there yet; one that is there keeps the number that it has.
         home — gapless's own folder for locks, the outbox and scratch files.
     """
 
@@ -41,9 +47,11 @@ class Settings:
     product: str = "product:product"
     offline: str = "./.gapless/offline"
     online: str = "lmdb:./.gapless/online"
+    events: str = "file:./.gapless/events"
     log: str = "file:./.gapless/log"
     metadata: str = "sqlite:///./.gapless/metadata.db"
     tracking: str = "sqlite:///./.gapless/mlflow.db"
+    partitions: int = 1
 
     @property
     def home(self) -> Path:
@@ -63,6 +71,11 @@ class Settings:
     def online_uri(self) -> str:
         """The URI with a relative path made absolute."""
         return self._absolute(self.online)
+
+    @property
+    def events_uri(self) -> str:
+        """The URI with a relative path made absolute."""
+        return self._absolute(self.events)
 
     @property
     def log_uri(self) -> str:
@@ -111,7 +124,7 @@ def read_settings(folder: Path) -> Settings:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{FILE} cannot be read", seen=str(error), where=str(file), next_step="mend it") from None
-    values: dict[str, str] = {}
+    values: dict[str, Any] = {}
     for name, value in document.items():
         if isinstance(value, dict) and name in _KEYS:
             values |= {key: _checked(file, name, key, item) for key, item in value.items()}
@@ -128,7 +141,7 @@ def read_settings(folder: Path) -> Settings:
     return Settings(folder.resolve(), **values)
 
 
-def _checked(file: Path, section: str, key: str, value: Any) -> str:
+def _checked(file: Path, section: str, key: str, value: Any) -> str | int:
     line = f"[{section}] {key}" if section else key
     if key not in _KEYS[section]:
         allowed = [f"[{s}] {k}" if s else k for s, keys in _KEYS.items() for k in keys]
@@ -140,6 +153,20 @@ def _checked(file: Path, section: str, key: str, value: Any) -> str:
             next_step=f"did you mean {guess!r}?" if guess else "take it out",
             where=str(file),
         )
+    if key in _NUMBERS:
+        return _whole(file, line, value, *_NUMBERS[key])
     if not isinstance(value, str) or not value:
         raise SettingsError(f"{line} must be a text", seen=value, allowed='"…"', where=str(file), next_step="quote it")
     return value
+
+
+def _whole(file: Path, line: str, value: Any, first: int, last: int) -> int:
+    if type(value) is int and first <= value <= last:
+        return value
+    raise SettingsError(
+        f"{line} must be a whole number",
+        seen=value,
+        allowed=f"{first} to {last}",
+        where=str(file),
+        next_step=f"write {line.rpartition(' ')[2]} = {first}",
+    )

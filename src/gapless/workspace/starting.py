@@ -30,9 +30,13 @@ product = "product:product"
 [stores]
 offline = "./.gapless/offline"                  # the folder of the Delta tables
 online = "lmdb:./.gapless/online"               # or redis://HOST:PORT/DB, for servers on several machines
+events = "file:./.gapless/events"               # what is pushed; or kafka://HOST:PORT, for several machines
 log = "file:./.gapless/log"                     # what servers answered, until gapless compact
 metadata = "sqlite:///./.gapless/metadata.db"   # or postgresql://USER@HOST:PORT/DATABASE: deployments, tokens
 tracking = "sqlite:///./.gapless/mlflow.db"     # any MLflow tracking URI
+
+[stream]
+partitions = 1                                  # of a source's topic; more of them share the work on Kafka
 """
 
 _HEAD = '''\

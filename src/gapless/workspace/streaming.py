@@ -61,11 +61,15 @@ class StreamOptions:
 
 
 class Stream:
-    """Everything of one process, opened. `run` until told to stop, or `run_to_end`; then `close`."""
+    """Everything of one process, opened. `run` until told to stop, or `run_to_end`; then `close`.
 
-    def __init__(self, workspace: Workspace, options: StreamOptions) -> None:
+    Parameters:
+        stopping — set by whoever wants it to end, from any thread or a signal handler.
+    """
+
+    def __init__(self, workspace: Workspace, options: StreamOptions, stopping: Event) -> None:
         self._workspace, self._options = workspace, options
-        self._stop = Event()
+        self._stop = stopping
         log = workspace.events
         self.world = World(
             log, workspace.online, workspace.offline, SteadyClock(workspace.clock), options.limits, options.fault
@@ -264,9 +268,9 @@ class Stream:
         return self._stop.wait(seconds)
 
 
-def open_stream(workspace: Workspace, options: StreamOptions | None = None) -> Stream:
+def open_stream(workspace: Workspace, options: StreamOptions | None = None, stopping: Event | None = None) -> Stream:
     """See `Workspace.stream`."""
-    return Stream(workspace, options or StreamOptions())
+    return Stream(workspace, options or StreamOptions(), stopping or Event())
 
 
 def _groups(log: EventLog) -> ConsumerGroups:

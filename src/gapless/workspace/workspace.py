@@ -170,18 +170,21 @@ class Workspace(Online, Deploying):
         }
 
     def _source_status(self, source: EventSource) -> dict[str, Any]:
-        from gapless.ports.tables import quarantine_table, source_table
+        """`rows` of files and of what was landed; `version` is that of the files' table."""
+        from gapless.ports.tables import landed_partitions, landed_table, quarantine_table, source_table
 
-        table, aside = source_table(source), quarantine_table(source)
-        version = self.offline.version(table)
-        stats = None if version is None else self.offline.stats(table)
-        times = () if stats is None else stats.ranges.get(source.event_time, ())
+        landed = [landed_table(source, partition) for partition in landed_partitions(source, self.offline.tables())]
+        files, aside = source_table(source), quarantine_table(source)
+        version = self.offline.version(files)
+        stats = [self.offline.stats(table) for table in ([] if version is None else [files]) + landed]
+        times = [us for each in stats for us in each.ranges.get(source.event_time, ())]
         return {
             "source": source.name,
-            "rows": 0 if stats is None else stats.rows,
+            "rows": sum(each.rows for each in stats),
+            "landed": sum(each.rows for each in stats[len(stats) - len(landed) :]),
             "quarantined": 0 if self.offline.version(aside) is None else self.offline.stats(aside).rows,
-            "first": format_instant(times[0]) if times else None,
-            "last": format_instant(times[1]) if times else None,
+            "first": format_instant(min(times)) if times else None,
+            "last": format_instant(max(times)) if times else None,
             "version": version,
         }
 

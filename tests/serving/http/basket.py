@@ -7,15 +7,19 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 import numpy as np
 
 from gapless.clock import HOUR, SystemClock
 from gapless.errors import NotFound, StorageError, Transient
+from gapless.events.pushing import Pusher
+from gapless.product import EventSource
 from gapless.schema import Schema, Type
 from gapless.serving.answers import Answer, Answered, Features, Freshness, Health, Row, Signature
-from gapless.serving.http import Application, Door, Drain, Limits, Meters, OpenDoor, Service
+from gapless.serving.http import Application, Door, Drain, Limits, Meters, OpenDoor, Pushing, Service
+from tests.events.memory_log import MemoryLog
 
 COLUMNS = Schema(
     (
@@ -40,6 +44,13 @@ SIGNATURE = Signature(
     vector=("shape__hours",),
     views=("shape",),
     trust={"feature_stale": "degraded"},
+)
+
+CLICKS = EventSource(
+    "clicks",
+    schema={"id": str, "page": str, "n": int, "x": float, "new": bool, "at": datetime, "seen_at": datetime},
+    event_time="at",
+    event_id="id",
 )
 
 
@@ -166,6 +177,12 @@ class HungLog(ListLog):
 
     def append(self, entries, done):
         self.waiting.append(done)
+
+
+def pushing(log=None, *, clock=None, sources=None, **more) -> Pushing:
+    """Events of clicks, to a log in memory."""
+    pusher = Pusher(log or MemoryLog(), clock or SystemClock(), partitions=2)
+    return Pushing(pusher, sources or (lambda: {"clicks": CLICKS}), time.monotonic, **more)
 
 
 def service(models: Baskets | None = None, *, log=None, door: Door | None = None, limits: Limits | None = None, **more):

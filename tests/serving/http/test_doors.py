@@ -10,11 +10,12 @@ from gapless.adapters.sql import SqlMetadata
 from gapless.clock import SystemClock
 from gapless.deploying import Guard, issue
 from gapless.serving.http import GuardedDoor, LocalDoor
-from tests.serving.http.basket import Baskets, application
+from tests.serving.http.basket import Baskets, application, pushing
 from tests.serving.http.client import ask
 
 PREDICT = ("POST", "/v1/models/basket/predict", {"requests": [{"basket_id": "a"}]})
 INFER = ("POST", "/v2/models/basket/infer", {"inputs": []})
+PUSH = ("POST", "/v1/events/clicks", {"events": [{"id": "a", "at": 5}]})
 READ = [
     ("GET", "/v1/models", b""),
     ("GET", "/v1/models/basket", b""),
@@ -48,13 +49,13 @@ def made(tokens, name, role, **more):
 def guarded(tokens, models=None):
     guard = Guard(tokens, SystemClock(), monotonic=lambda: 0.0)
     guard.refresh()
-    return application(models, door=GuardedDoor(guard))
+    return application(models, door=GuardedDoor(guard), pushing=pushing())
 
 
 def test_each_path_asks_for_its_role(tokens):
-    read, predict = made(tokens, "r", "read"), made(tokens, "p", "predict")
+    read, predict, push = (made(tokens, role, role) for role in ("read", "predict", "push"))
     app = guarded(tokens)
-    for request in [*READ, PREDICT, INFER]:
+    for request in [*READ, PREDICT, INFER, PUSH]:
         nobody = ask(app, *request)
         assert (nobody.status, nobody.headers["www-authenticate"]) == (401, "Bearer"), request
         assert ask(app, *request, {"authorization": "Bearer gl_x"}).status == 401
@@ -64,6 +65,9 @@ def test_each_path_asks_for_its_role(tokens):
     for request in (PREDICT, INFER):
         assert ask(app, *request, read).status == 403
         assert ask(app, *request, predict).status in (200, 400)
+    for request in [*READ, PREDICT]:
+        assert ask(app, *request, push).status == 403, request
+    assert [ask(app, *PUSH, who).status for who in (read, predict, push)] == [403, 403, 200]
     for request in OPEN:
         assert ask(app, *request).status == 200, request
 

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.serving.http.basket import COLUMNS, application
+from tests.serving.http.basket import COLUMNS, application, pushing
 from tests.serving.http.client import ask, asked
 
 PREDICT, FEATURES, INFER = "/v1/models/basket/predict", "/v1/features", "/v2/models/basket/infer"
+EVENTS = "/v1/events/clicks"
+EVENT = {"id": "a", "page": "p", "n": 1, "x": 1.5, "new": True, "at": "2024-01-01T00:00:00Z", "seen_at": 5}
 ROW = {"basket_id": "a", "amount": 1.5, "items": 2, "gift": True, "shop": "s", "asked_at": "2024-01-01T00:00:00Z"}
 ODD: list[Any] = [None, True, 0, -1, 1.5, 2**63, -(2**63), 2**64, 10**400, 1e308, -0.0, 5e-324, "", "x", "\0", "\ud800"]
 ODD += [
@@ -37,6 +39,7 @@ BODIES: dict[str, list[Any]] = {
     PREDICT: [{"requests": [ROW, ROW]}],
     FEATURES: [{"model": "basket", "requests": [ROW]}, {"views": ["shape"], "rows": [{"shop": "s"}], "at": 5}],
     INFER: [{"id": "q", "inputs": TENSORS, "outputs": [{"name": "trust", "parameters": {"binary_data": True}}]}],
+    EVENTS: [{"events": [EVENT, EVENT]}],
 }
 
 
@@ -70,9 +73,9 @@ def torn(draw: random.Random, body: bytes) -> bytes:
     return draw.choice(changes)()
 
 
-@pytest.mark.parametrize(("path", "seed"), [(PREDICT, 1), (FEATURES, 2), (INFER, 3)])
+@pytest.mark.parametrize(("path", "seed"), [(PREDICT, 1), (FEATURES, 2), (INFER, 3), (EVENTS, 4)])
 def test_thousands_of_broken_bodies_never_break_the_server(path, seed):
-    app, draw = application(), random.Random(seed)
+    app, draw = application(pushing=pushing()), random.Random(seed)
 
     async def all_of_them() -> dict[int, int]:
         statuses: dict[int, int] = {}
@@ -92,9 +95,9 @@ def test_thousands_of_broken_bodies_never_break_the_server(path, seed):
     assert statuses[400] > 500
 
 
-@given(st.binary(max_size=200), st.sampled_from([PREDICT, FEATURES, INFER]))
+@given(st.binary(max_size=200), st.sampled_from([PREDICT, FEATURES, INFER, EVENTS]))
 def test_any_bytes(body, path):
-    assert ask(application(), "POST", path, body).status in (400, 422)
+    assert ask(application(pushing=pushing()), "POST", path, body).status in (400, 422)
 
 
 @given(st.text(max_size=40), st.sampled_from(["GET", "POST", "HEAD", "PUT", "OPTIONS", "TRACE", "\x7f"]))

@@ -11,16 +11,17 @@ import schemathesis
 from hypothesis import settings
 from schemathesis.checks import CHECKS, load_all_checks
 
+from gapless.errors import DefinitionError
 from gapless.serving.http.app import routes
 from gapless.serving.http.openapi import openapi
-from tests.serving.http.basket import SIGNATURE, Baskets, application, service
+from tests.serving.http.basket import CLICKS, SIGNATURE, Baskets, application, pushing, service
 from tests.serving.http.client import ask
 
 load_all_checks()
 CHECKS = CHECKS.get_by_names(
     ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"]
 )
-APP = application()
+APP = application(pushing=pushing())
 
 
 async def running(scope, receive, send):
@@ -43,8 +44,8 @@ def test_what_is_described_is_what_is_answered(case):
 
 
 def test_every_path_is_described():
-    described = set(openapi([SIGNATURE], rows=10)["paths"])
-    there = {route.path.replace("{model}", "basket") for route in routes(service())}
+    described = set(openapi([SIGNATURE], [CLICKS], rows=10)["paths"])
+    there = {route.path.replace("{model}", "basket").replace("{source}", "clicks") for route in routes(service())}
     # Left out: the page itself, and what the protocol has beside, of one version and of one model's readiness.
     aside = {path for path in there if "{version}" in path} | {"/v2/models/basket/ready", "/docs"}
     assert described == there - aside
@@ -55,6 +56,19 @@ def test_only_models_that_can_be_asked_are_described():
     assert "/v1/models/basket/predict" in ask(application(models), "GET", "/openapi.json").json["paths"]
     models.loaded = False
     assert "/v1/models/basket/predict" not in ask(application(models), "GET", "/openapi.json").json["paths"]
+
+
+def test_only_sources_that_can_be_pushed_to_are_described():
+    found = ask(application(pushing=pushing()), "GET", "/openapi.json").json
+    assert "/v1/events/clicks" in found["paths"]
+    assert found["components"]["schemas"]["events.clicks"]["required"] == ["at", "id"]
+    assert "/v1/events/clicks" not in ask(application(), "GET", "/openapi.json").json["paths"]
+
+    def broken():
+        raise DefinitionError("the product does not load")
+
+    got = ask(application(pushing=pushing(sources=broken)), "GET", "/openapi.json")
+    assert (got.status, "/v1/models/basket/predict" in got.json["paths"]) == (200, True)
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_may_not():
