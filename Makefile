@@ -17,8 +17,8 @@ help: ## list the targets
 setup: ## build .venv from the pins in constraints.txt; does nothing when it is current
 	@$(BOOT) scripts/setup.py
 
-servers: setup ## install the servers that tests start, where they are missing: Redis and Postgres
-	@$(PY) scripts/servers.py redis-server postgres initdb
+servers: setup ## install the servers that tests start, where they are missing: Redis, Postgres, Kafka
+	@$(PY) scripts/servers.py redis-server postgres initdb kafka
 
 demo: setup ## run the flights example from raw files to recomputed predictions
 	@$(PY) examples/flights/demo.py $(ARGS)

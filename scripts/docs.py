@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -106,7 +107,7 @@ def defaults(module: Any) -> str:
     lines = []
     for section, keys in sections.items():
         lines += [f"[{section}]"] if section else []
-        lines += [f'{key} = "{getattr(made, key)}"' for key in keys]
+        lines += [f"{key} = {json.dumps(getattr(made, key))}" for key in keys]
     return "\n".join(lines)
 
 

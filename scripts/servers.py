@@ -1,9 +1,10 @@
 """Finds the servers that tests and benchmarks start, and installs the Debian package of one that is missing.
 
-    python scripts/servers.py redis-server postgres
+    python scripts/servers.py redis-server postgres kafka
 
 A name whose program is there costs nothing. Installing needs apt-get, and root or sudo without a password; without
-these the message says which packages to install by hand.
+these the message says which packages to install by hand. Kafka is in no package: Maven fetches it into a folder of the
+checkout, once.
 """
 
 from __future__ import annotations
@@ -14,21 +15,56 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 
-PACKAGES = {"redis-server": "redis-server", "postgres": "postgresql", "initdb": "postgresql", "wrk": "wrk"}
+PACKAGES = {
+    "redis-server": "redis-server",
+    "postgres": "postgresql",
+    "initdb": "postgresql",
+    "wrk": "wrk",
+    "java": "default-jre-headless",
+    "mvn": "maven",
+}
 """Program to Debian package."""
+
+KAFKA = "kafka"
+KAFKA_VERSION = "4.3.1"
+KAFKA_FOLDER = ROOT / ".cache" / f"kafka-{KAFKA_VERSION}"
+"""Its jars, all of them or none; `find` and `ensure` give this folder for the name "kafka"."""
+_POM = f"""\
+<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>gapless</groupId>
+  <artifactId>kafka-for-tests</artifactId>
+  <version>1</version>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>{KAFKA_VERSION}</version>
+    </dependency>
+    <dependency>  <!-- without it the broker says nothing, not even why it ended -->
+      <groupId>org.apache.logging.log4j</groupId>
+      <artifactId>log4j-slf4j-impl</artifactId>
+      <version>2.25.4</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
 
 POSTGRES_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/local/opt/postgresql*/bin", "/opt/homebrew/opt/postgresql*/bin")
 """Debian keeps the programs of each major version off the PATH."""
 
 
 def find(program: str) -> str | None:
-    """The program's path, the newest where several are installed; None where there is none."""
+    """The program's path, the newest where several are installed; None where there is none, or no Java for Kafka."""
+    if program == KAFKA:
+        return str(KAFKA_FOLDER) if KAFKA_FOLDER.is_dir() and find("java") else None
     return shutil.which(program) or _find_postgres(program)
 
 
@@ -39,7 +75,7 @@ def ensure(*programs: str) -> list[str]:
     """
     if not all(map(find, programs)):
         with _only_one():
-            _install([program for program in programs if find(program) is None])
+            _provide([program for program in programs if find(program) is None])
     return [find(program) or _give_up([program], "it was installed and is not there") for program in programs]
 
 
@@ -51,6 +87,29 @@ def _find_postgres(program: str) -> str | None:
 def _major(path: Path) -> int:
     digits = "".join(letter for letter in str(path.parent.parent) if letter.isdigit())
     return int(digits or 0)
+
+
+def _provide(programs: Sequence[str]) -> None:
+    """What takes a while is done for what is missing only."""
+    fetch = KAFKA in programs and not KAFKA_FOLDER.is_dir()
+    needed = {*programs, *(("java",) if KAFKA in programs else ()), *(("mvn",) if fetch else ())} - {KAFKA}
+    _install([program for program in needed if find(program) is None])
+    if fetch:
+        _fetch_kafka()
+
+
+def _fetch_kafka() -> None:
+    """A run that is killed leaves a folder of another name, and the next one begins anew."""
+    print("servers: fetching kafka", KAFKA_VERSION, flush=True)
+    with tempfile.TemporaryDirectory(prefix="kafka-", dir=KAFKA_FOLDER.parent) as name:
+        folder = Path(name)
+        (folder / "pom.xml").write_text(_POM, encoding="utf-8")
+        copy = ["dependency:copy-dependencies", f"-DoutputDirectory={folder / 'jars'}"]
+        out = _run(["mvn", "-q", "-B", "-f", str(folder / "pom.xml"), *copy])
+        if out.returncode:
+            why = (out.stdout + out.stderr).strip().splitlines() or ["mvn failed"]
+            _give_up_kafka(why[0])
+        (folder / "jars").rename(KAFKA_FOLDER)
 
 
 def _install(programs: Sequence[str]) -> None:
@@ -90,6 +149,15 @@ def _give_up(programs: Sequence[str], why: str) -> NoReturn:
     )
 
 
+def _give_up_kafka(why: str) -> NoReturn:
+    sys.exit(
+        f"servers: kafka {KAFKA_VERSION} could not be fetched\n"
+        f"  seen: {why}\n"
+        f"  next: let Maven reach its repository (settings.xml), or put the jars of org.apache.kafka:kafka_2.13 and"
+        f" what it depends on into {KAFKA_FOLDER}, then run make again"
+    )
+
+
 @contextlib.contextmanager
 def _only_one() -> Iterator[None]:
     """Two runs at once install one after the other; the second then finds everything."""
@@ -100,4 +168,4 @@ def _only_one() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    ensure(*(sys.argv[1:] or ["redis-server", "postgres", "initdb"]))
+    ensure(*(sys.argv[1:] or ["redis-server", "postgres", "initdb", KAFKA]))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from tests.kafka import Kafka
     from tests.servers import Postgres, Redis, RedisCluster
 
 # Read once, before any test imports mlflow: no test speaks to a server elsewhere.
@@ -53,4 +54,14 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     from tests.servers import postgres_server
 
     with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """A Kafka broker, one for all processes of the run: it is large. Tests share it: each has topics of its own."""
+    from tests.kafka import shared_kafka
+
+    own = tmp_path_factory.getbasetemp()
+    with shared_kafka(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) as server:
         yield server

@@ -1,4 +1,4 @@
-"""Real Redis and Postgres servers on loopback, each on a free port and in a folder of its own.
+"""Real Redis and Postgres servers on loopback, each on a free port and in a folder of its own; Kafka is in `kafka`.
 
     with redis_server(tmp_path) as server:
         client = redis.Redis.from_url(server.url)
@@ -33,6 +33,7 @@ __all__ = [
     "postgres_server",
     "redis_cluster",
     "redis_server",
+    "started",
 ]
 
 _START_S = 30.0
@@ -173,7 +174,7 @@ def redis_server(folder: Path, *, durable: bool = True, options: Sequence[str] =
         durable — what was acknowledged is on the disk and comes back after `process.kill()` and `process.start()`.
         options — more of the command line, such as `["--maxmemory", "4mb"]`.
     """
-    server = _started(lambda port: _redis(folder, port, durable, options))
+    server = started(lambda port: _redis(folder, port, durable, options))
     try:
         yield server
     finally:
@@ -207,7 +208,7 @@ def postgres_server(folder: Path) -> Iterator[Postgres]:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gapless-postgres-")))
             shutil.chown(folder, user)
         _init_postgres(folder, user)
-        server = _started(lambda port: _postgres(folder, port, user))
+        server = started(lambda port: _postgres(folder, port, user))
         stack.callback(server.process.stop)
         yield server
 
@@ -289,7 +290,7 @@ def _other_user() -> str:
     return "postgres" if "postgres" in names else "nobody"
 
 
-def _started(make: Callable[[int], Any]) -> Any:
+def started(make: Callable[[int], Any]) -> Any:
     """The server that `make` gives for a port, running."""
     for _ in range(5):
         server = make(free_port())

@@ -19,6 +19,7 @@ ANYWHERE = "anywhere"
 LIBRARIES: Mapping[str, tuple[str, ...] | str] = {
     "alembic": ("adapters/mlflow", "adapters/sql"),
     "click": ("cli",),
+    "confluent_kafka": ("adapters/kafka",),
     "deltalake": ("adapters/delta",),
     "lmdb": ("adapters/lmdb",),
     "mlflow": ("adapters/mlflow",),
@@ -27,7 +28,7 @@ LIBRARIES: Mapping[str, tuple[str, ...] | str] = {
     "numpy": ANYWHERE,
     "onnx": ("bundle",),
     "onnxruntime": ("adapters/onnx",),
-    "prometheus_client": ("serving",),
+    "prometheus_client": ("serving", "streaming"),
     "pyarrow": ANYWHERE,
     "redis": ("adapters/redis",),
     "rich": ("cli", "drawing"),

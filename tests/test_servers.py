@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import psycopg
+import pytest
 import redis as client
 
 from scripts.servers import PACKAGES, find
+from tests.kafka import Kafka, shared_kafka
 from tests.servers import Postgres, Redis, RedisCluster, redis_server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,10 +57,28 @@ def test_a_database_is_empty_however_often_it_is_asked_for(postgres: Postgres):
             connection.execute("CREATE TABLE t (x int)")
 
 
+def test_the_processes_of_a_run_share_one_broker(kafka: Kafka, tmp_path):
+    """Two that ask at once get the same one, which is there until the last lets go; then it is gone."""
+    with ThreadPoolExecutor() as pool:
+        both_have_it = Barrier(2)
+        ports = list(pool.map(lambda _: _ask_for_broker(tmp_path, both_have_it), range(2)))
+    assert len(set(ports)) == 1
+    assert ports[0] != kafka.port
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", ports[0]), timeout=5)
+
+
+def _ask_for_broker(folder: Path, barrier: Barrier) -> int:
+    with shared_kafka(folder) as broker:
+        barrier.wait(60)
+        socket.create_connection(("127.0.0.1", broker.port), timeout=5).close()
+        return broker.port
+
+
 def test_every_program_of_the_list_is_found_or_has_a_package():
-    assert None not in [find(program) for program in ("redis-server", "postgres", "initdb")]
+    assert None not in [find(program) for program in ("redis-server", "postgres", "initdb", "kafka")]
     assert find("no-such-program") is None
-    assert set(PACKAGES) >= {"redis-server", "postgres", "initdb", "wrk"}
+    assert set(PACKAGES) >= {"redis-server", "postgres", "initdb", "wrk", "java", "mvn"}
 
 
 def test_what_cannot_be_installed_is_asked_for(tmp_path):

@@ -97,6 +97,7 @@ def test_a_broker_that_hangs_is_transient_and_then_all_goes_on(broker: KafkaServ
             assert log.read("in", 0, end, max_bytes=100) == []
             broker.process.pause()
             try:
+                eventually(lambda: not _answers(log), "all its threads stand still")
                 _all_transient(log, member, end)
             finally:
                 broker.process.go_on()
@@ -105,6 +106,13 @@ def test_a_broker_that_hangs_is_transient_and_then_all_goes_on(broker: KafkaServ
             assert list(dict.fromkeys(value for value in values if value != b"during")) == [b"before", b"after"]
             eventually(lambda: _IN in member.assigned() and _commits(member, 2), "the member is back")
             assert member.committed(_IN) == 2
+
+
+def _answers(log: KafkaEventLog) -> bool:
+    try:
+        return bool(log.spans("in"))
+    except Transient:
+        return False
 
 
 def _all_transient(log: KafkaEventLog, member: Member, end: int) -> None:
