@@ -10,6 +10,7 @@ from gapless.deploying import rollback_target
 from gapless.errors import CorruptData, InputError, NotFound, RemoteError, Transient
 from gapless.features import Group, plan_groups
 from gapless.online import Layout
+from gapless.online.topology import TOPOLOGY_KEY, topology_from
 from gapless.product import FeatureSet
 from gapless.workspace.parts import Parts
 from gapless.workspace.versions import fetch_bundle
@@ -88,7 +89,11 @@ class Needed:
                 next_step="run it again when that can be read",
             )
         groups = [*self._groups, *(group for features in sets for group in plan_groups(features.views))]
-        yield from (Layout.of(group).namespace for group in groups)
+        partitions = topology_from(self._parts.online.read([TOPOLOGY_KEY])[0])
+        for layout in map(Layout.of, groups):
+            yield layout.namespace
+            for partition in range(partitions.get(layout.group.source.name, 0)):
+                yield layout.of_partition(partition).namespace
 
     def _back(self, notes: list[str]) -> Iterator[FeatureSet]:
         """What rollbacks of today's deployments lead to, since they work at once; a version that is gone does not."""

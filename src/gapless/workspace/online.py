@@ -146,7 +146,7 @@ class Online(Parts):
         """
         from gapless.workspace.streaming import open_stream
 
-        return open_stream(self, options)  # type: ignore[arg-type]  # the whole is a Workspace
+        return open_stream(self, options)
 
     def compact(self, *, progress: Progress | None = None) -> CompactReport:
         """Moves what servers have logged into tables `predictions/MODEL/…` of the offline store, each answer once.

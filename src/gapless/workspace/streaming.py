@@ -27,10 +27,10 @@ from gapless.streaming.world import Limits, World
 from gapless.workspace.answering import Predictors, live
 from gapless.workspace.materializing import fill_files
 from gapless.workspace.needed import feature_sets
+from gapless.workspace.parts import Parts
 
 if TYPE_CHECKING:
     from gapless.serving.live import Live
-    from gapless.workspace.workspace import Workspace
 
 __all__ = ["Stream", "StreamOptions", "open_stream"]
 
@@ -67,20 +67,20 @@ class Stream:
         stopping — set by whoever wants it to end, from any thread or a signal handler.
     """
 
-    def __init__(self, workspace: Workspace, options: StreamOptions, stopping: Event) -> None:
-        self._workspace, self._options = workspace, options
+    def __init__(self, parts: Parts, options: StreamOptions, stopping: Event) -> None:
+        self._parts, self._options = parts, options
         self._stop = stopping
-        log = workspace.events
+        log = parts.events
         self.world = World(
-            log, workspace.online, workspace.offline, SteadyClock(workspace.clock), options.limits, options.fault
+            log, parts.online, parts.offline, SteadyClock(parts.clock), options.limits, options.fault
         )
-        self._overlay = Overlay(workspace.online)
+        self._overlay = Overlay(parts.online)
         self._live: Live | None = None
         self._revision: int | None = None
         self._looked_s = 0.0
         self.notes: list[str] = []
         self._create_topics(log)
-        models = [model for model in workspace.product.models if model.streaming and options.answer]
+        models = [model for model in parts.product.models if model.streaming and options.answer]
         self.processor = Processor(
             self.world,
             self._followed(),
@@ -176,13 +176,13 @@ class Stream:
     # ---- parts ---------------------------------------------------------------------------------------
 
     def _sources(self) -> list[EventSource]:
-        return list(self._workspace.product.all_sources.values())
+        return list(self._parts.product.all_sources.values())
 
     def _create_topics(self, log: EventLog) -> None:
-        partitions = self._workspace.settings.partitions
+        partitions = self._parts.settings.partitions
         for source in self._sources():
             log.create(events_topic(source), partitions)
-        for model in self._workspace.product.models:
+        for model in self._parts.product.models:
             if model.streaming:
                 log.create(predictions_topic(model.name), len(log.spans(events_topic(model.requests))))
 
@@ -190,7 +190,7 @@ class Stream:
         """Every source of the product; groups of views that the product or a version in use reads."""
         self.notes = []
         layouts: dict[str, dict[bytes, Layout]] = defaultdict(dict)
-        for features in feature_sets(self._workspace, None, None, self.notes):
+        for features in feature_sets(self._parts, None, None, self.notes):
             for group in plan_groups(features.views):
                 layout = Layout.of(group)
                 layouts[group.source.name][layout.namespace] = layout
@@ -199,10 +199,10 @@ class Stream:
     def _answering(self, model: Model) -> Answering:
         if self._live is None:
             predictors = Predictors(
-                self._workspace, clock=self.world.clock, ticks=time.perf_counter_ns,
+                self._parts, clock=self.world.clock, ticks=time.perf_counter_ns,
                 allow_pickle=self._options.allow_pickle, store=self._overlay,
             )  # fmt: skip
-            self._live = live(self._workspace, predictors)
+            self._live = live(self._parts, predictors)
             self._live.start()
         serving, name = self._live, model.name
         member = _groups(self.world.log).join(f"gapless.answers.{name}", [events_topic(model.requests)])
@@ -214,7 +214,7 @@ class Stream:
         groups = [layout.group for layout in layouts]
         states = OnlineReader(groups, {}, self.world.online).heads().groups
         missing = {state.namespace for state in states if state.partition is None and state.as_of_us is None}
-        fill_files(self._workspace, [layout.group for layout in layouts if layout.namespace.hex() in missing])
+        fill_files(self._parts, [layout.group for layout in layouts if layout.namespace.hex() in missing])
 
     def _versions_of_files(self) -> dict[str, int | None]:
         return {source.name: self.world.offline.version(source_table(source)) for source in self._sources()}
@@ -224,7 +224,7 @@ class Stream:
         now = self._versions_of_files()
         changed = {name for name, version in now.items() if version != self._files[name]}
         followed = dict(self.processor.followed)
-        fill_files(self._workspace, [layout.group for name in changed for layout in followed[name].layouts])
+        fill_files(self._parts, [layout.group for name in changed for layout in followed[name].layouts])
         self._files = now
 
     def _look_at_deployments(self) -> None:
@@ -234,7 +234,7 @@ class Stream:
             return
         self._looked_s = now_s
         try:
-            revision = self._workspace.metadata.deployments.revision()
+            revision = self._parts.metadata.deployments.revision()
         except RemoteError:
             return
         if self._revision not in (None, revision):
@@ -268,9 +268,9 @@ class Stream:
         return self._stop.wait(seconds)
 
 
-def open_stream(workspace: Workspace, options: StreamOptions | None = None, stopping: Event | None = None) -> Stream:
+def open_stream(parts: Parts, options: StreamOptions | None = None, stopping: Event | None = None) -> Stream:
     """See `Workspace.stream`."""
-    return Stream(workspace, options or StreamOptions(), stopping or Event())
+    return Stream(parts, options or StreamOptions(), stopping or Event())
 
 
 def _groups(log: EventLog) -> ConsumerGroups:
