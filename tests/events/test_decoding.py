@@ -17,7 +17,7 @@ from gapless.adapters.delta import DeltaStore
 from gapless.arrow import KNOWN_AT, OFFSET, TIMESTAMP
 from gapless.events.intake import Intake
 from gapless.events.payload import ARROW, FORMAT, JSON
-from gapless.events.place import place_of
+from gapless.ports.places import place_of
 from gapless.ingest import ingest
 from gapless.ports.events import MAX_EVENTS
 from tests.events.clicks import START, clicks, foreign, json_values, records, shown

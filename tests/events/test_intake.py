@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gapless.arrow import KNOWN_AT, OFFSET
 from gapless.errors import SettingsError
 from gapless.events.intake import Intake, landed_schema
-from gapless.events.place import place_of
+from gapless.ports.places import place_of
 from tests.events.clicks import START, arrow_values, clicks, foreign, json_values, records, shown
 
 

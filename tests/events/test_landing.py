@@ -25,7 +25,7 @@ from gapless.events.landing import (
     trim_landed,
     warm_intake,
 )
-from gapless.events.place import place_of
+from gapless.ports.places import place_of
 from gapless.ports.events import LogRecord, Outgoing
 from gapless.product import EventSource
 from gapless.testing.faults import Crash, CrashAtCall

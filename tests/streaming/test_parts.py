@@ -5,10 +5,10 @@ import random
 import pytest
 
 from gapless.clock import DAY, HOUR
-from gapless.events.place import place_of
 from gapless.online import OnlineReader
 from gapless.online.topology import TOPOLOGY_KEY, announce, topology_from
 from gapless.ports.online import Update
+from gapless.ports.places import place_of
 from tests.features.world import MODEL, START
 from tests.online.stores import MemoryStore, request
 from tests.online.test_reading import bits

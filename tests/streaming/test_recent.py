@@ -8,8 +8,8 @@ import pytest
 
 from gapless.arrow import KNOWN_AT, OFFSET
 from gapless.clock import DAY
-from gapless.events.place import place_of
 from gapless.online import OnlineReader
+from gapless.ports.places import place_of
 from gapless.streaming.overlay import Overlay
 from tests.features.world import MODEL, START
 from tests.online.stores import request

@@ -1,12 +1,17 @@
 """Real processes that are killed at random: embedded, and several of them on Kafka and Redis."""
 
 import random
+import time
 import uuid
 
 import pytest
 
 from gapless.clock import SystemClock
+from gapless.errors import Transient
 from gapless.events.pushing import Pusher
+from gapless.online import OnlineReader
+from tests.kafka import kafka_server
+from tests.servers import redis_server
 from tests.streaming.processes import Worker, answers, check_everything, make_shop, push, slices, wait_for
 
 
@@ -59,10 +64,12 @@ def test_two_workers_on_kafka_and_redis_killed_and_paused(kafka, redis, tmp_path
 
 def _play_on_kafka(workspace, pusher, workers, draw):
     folder, asked, paused = workspace.settings.folder, 0, None
+    wait_for(lambda: all("answers" in worker.said() for worker in workers), workers)
     for turn, piece in enumerate(slices(workspace, 16)):
         pushed = push(workspace, pusher, piece)
         asked += pushed * (piece[0].name == "checkouts")
         if turn % 6 == 2:
+            wait_for(lambda known=asked: len(answers(workspace)) >= known * 3 // 4, workers)
             victim = draw.randrange(2)
             workers[victim].kill()
             workers[victim] = Worker(folder, f"worker{victim}")
@@ -79,3 +86,58 @@ def _play_on_kafka(workspace, pusher, workers, draw):
     assert [worker.stop() for worker in workers] == [0, 0], "\n".join(worker.said() for worker in workers)
     # Who answers a request of one partition may not have every event of another yet: the log entry names what it saw.
     check_everything(workspace, asked)
+
+
+def test_kafka_killed_and_redis_emptied_under_load(tmp_path):
+    """The broker is killed and comes back; Redis is killed and comes back with nothing; pushes are tried again."""
+    (tmp_path / "kafka").mkdir()
+    with kafka_server(tmp_path / "kafka") as broker, redis_server(tmp_path, durable=False) as redis:
+        stores = f'events = "{broker.url()}"\nonline = "{redis.url}"'
+        workspace = make_shop(tmp_path / "shop", stores=stores, partitions=2)
+        folder = workspace.settings.folder
+        first = Worker(folder, "first", "--until-end")
+        assert first.process.wait(120) == 0, first.said()
+        worker = Worker(folder, "worker")
+        try:
+            _play_bad_day(workspace, worker, broker, redis)
+        finally:
+            worker.kill()
+
+
+def _play_bad_day(workspace, worker, broker, redis):
+    pusher, asked = Pusher(workspace.events, SystemClock(), partitions=2), 0
+    for turn, piece in enumerate(slices(workspace, 12)):
+        for server, when in ((broker, 6), (redis, 12)):
+            if turn == when:
+                wait_for(lambda known=asked: answered(workspace) >= known, [worker])
+                server.process.kill()
+                server.process.start()
+        asked += pushed_at_last(workspace, pusher, piece) * (piece[0].name == "checkouts")
+    wait_for(lambda: answered(workspace) >= asked, [worker], seconds=240)
+    wait_for(lambda: is_fresh(workspace), [worker], seconds=120)
+    assert worker.stop() == 0, worker.said()
+    assert "lost state" in worker.said() or "trouble" in worker.said()
+    check_everything(workspace, asked)
+
+
+def pushed_at_last(workspace, pusher, piece):
+    """A push that fails may be in the log, and is done again: its event ids make it count once."""
+    for _ in range(60):
+        try:
+            return push(workspace, pusher, piece)
+        except Transient:
+            time.sleep(0.5)
+    raise AssertionError("the log did not come back")
+
+
+def answered(workspace):
+    try:
+        return len({told["request_id"] for told, _ in answers(workspace)})
+    except Transient:
+        return 0
+
+
+def is_fresh(workspace):
+    """All state is there again."""
+    model = workspace.product.model("will_return")
+    return not OnlineReader.of(model.feature_set, workspace.online).heads().incomplete

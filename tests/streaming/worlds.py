@@ -7,10 +7,10 @@ import random
 import pyarrow as pa
 
 from gapless.arrow import KNOWN_AT, OFFSET, TIMESTAMP
-from gapless.events.place import place_of
 from gapless.features import TableSources, compute, one_batch, plan_groups
 from gapless.online import Layout, OnlineReader, materialize
 from gapless.online.topology import announce
+from gapless.ports.places import place_of
 from gapless.streaming.parts import Part, opened
 from tests.features.world import MODEL, event_table, request_table
 from tests.online.stores import MemoryStore, TableHistory, history, request

@@ -16,7 +16,7 @@ from gapless.adapters.delta import DeltaStore
 from gapless.arrow import KNOWN_AT, OFFSET, TIMESTAMP
 from gapless.clock import DAY, HOUR
 from gapless.errors import Transient
-from gapless.events.place import place_of
+from gapless.ports.places import place_of
 from gapless.online import Layout, OnlineReader, materialize
 from gapless.online.offsets import Offset, to_bytes
 from gapless.online.topology import announce

@@ -36,6 +36,7 @@ _EVERY_S = 10.0
     help="The most of the log that makes one commit.",
 )  # fmt: skip
 @click.option("--metrics-port", type=click.IntRange(0, 65535), metavar="P", help="Prometheus metrics on 127.0.0.1:P.")
+@click.option("--rebuild", is_flag=True, help="Fill streamed state anew; servers see none of it until it is done.")
 @click.option("--allow-pickle", is_flag=True, help='Open versions with runtime="python" too.')
 @workspace_option
 @json_option
@@ -45,6 +46,7 @@ def command(
     land_every_s: float,
     batch_bytes: int,
     metrics_port: int | None,
+    rebuild: bool,
     allow_pickle: bool,
     folder: str,
     as_json: bool,
@@ -61,7 +63,7 @@ def command(
     teller = _Teller(as_json=as_json)
     options = StreamOptions(
         Limits(batch_bytes=batch_bytes), answer=not no_answers, land_every_s=land_every_s, allow_pickle=allow_pickle,
-        tell=teller.trouble,
+        rebuild=rebuild, tell=teller.trouble,
     )  # fmt: skip
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):  # before anything that takes time: a stop is never lost

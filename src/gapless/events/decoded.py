@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gapless.arrow import ARROW_TYPES
-from gapless.events.place import PLACE_SHIFT, place_of
 from gapless.ingest.rows import Raw, Rejected
 from gapless.ports.events import LogRecord
+from gapless.ports.places import PLACE_SHIFT, place_of
 from gapless.schema import Schema
 
 __all__ = ["Decoded", "no_rows", "places", "poison"]

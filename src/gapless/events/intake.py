@@ -15,12 +15,12 @@ from gapless.arrow import KNOWN_AT, OFFSET, TIMESTAMP, to_numpy
 from gapless.errors import SettingsError
 from gapless.events.decoded import Decoded
 from gapless.events.decoding import Decoder
-from gapless.events.place import PLACE_SHIFT
 from gapless.events.recent import CONFLICT, NEW, REPEAT, Recent
 from gapless.ingest.clean import Clean, clean, table_schema
 from gapless.ingest.coerce import coerce
 from gapless.ingest.rows import Raw
 from gapless.ports.events import LogRecord
+from gapless.ports.places import PLACE_SHIFT
 from gapless.product import EventSource
 from gapless.schema import Type
 

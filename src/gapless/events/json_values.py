@@ -22,11 +22,11 @@ import pyarrow as pa
 
 from gapless.arrow import ARROW_TYPES, KNOWN_AT, TIMESTAMP
 from gapless.events.decoded import Decoded, places, poison
-from gapless.events.place import place_of, record_of
 from gapless.ingest.coerce import EARLIEST_US, LATEST_US
 from gapless.ingest.jsonlines import line_parser, read_lines
 from gapless.ingest.rows import Raw, Rejected
 from gapless.ports.events import MAX_EVENTS, LogRecord
+from gapless.ports.places import place_of, record_of
 from gapless.schema import Schema, Type
 
 __all__ = ["JsonReader"]

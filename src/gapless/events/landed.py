@@ -10,10 +10,10 @@ import pyarrow as pa
 from gapless.arrow import KNOWN_AT, OFFSET
 from gapless.errors import CorruptData, NotFound
 from gapless.events.intake import HORIZON, Intake, landed_schema
-from gapless.events.place import PLACE_SHIFT, place_of, record_of
 from gapless.features import read_table
 from gapless.ports.events import EventLog, LogRecord, Span
 from gapless.ports.offline import OfflineStore, TimeRange
+from gapless.ports.places import PLACE_SHIFT, place_of, record_of
 from gapless.ports.tables import examined_table, landed_partitions, landed_table
 from gapless.ports.topics import events_topic
 from gapless.product import EventSource

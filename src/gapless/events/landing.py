@@ -30,10 +30,10 @@ from gapless.events.landed import (
     record_after,
     warm_intake,
 )
-from gapless.events.place import place_of, record_of
 from gapless.ingest.quarantine import QUARANTINE_SCHEMA
 from gapless.ports.events import EventLog
 from gapless.ports.offline import OfflineStore, TimeRange
+from gapless.ports.places import place_of, record_of
 from gapless.ports.tables import examined_table, landed_table, quarantine_table
 from gapless.ports.topics import events_topic
 from gapless.product import EventSource

@@ -22,7 +22,16 @@ from gapless.windows.states import build, merge
 from gapless.windows.tiles import Arrival
 from gapless.windows.window import BEGINNING
 
-__all__ = ["NOTHING", "Arrived", "arrived", "arrived_by_key", "changed", "combined", "damaged_record"]
+__all__ = [
+    "NOTHING",
+    "Arrived",
+    "arrived",
+    "arrived_by_key",
+    "changed",
+    "combined",
+    "damaged_record",
+    "too_large",
+]
 
 
 @dataclass(frozen=True)
@@ -103,15 +112,20 @@ def combined(layout: Layout, new: Arrived, old: Sequence[Record], position: int)
 def _packed(layout: Layout, key: bytes, record: Record) -> bytes:
     data = pack(record)
     if len(data) > MAX_VALUE_BYTES:
-        raise InputError(
-            f"one key of {', '.join(layout.views)} has more state than an online store takes",
-            seen=f"{len(data):,} bytes for {key[len(layout.nobody) :][:80]!r}",
-            allowed=f"{MAX_VALUE_BYTES:,} bytes",
-            where=key.hex(),
-            next_step="where the key is no real one, such as an empty or unknown id, put null in its place; "
-            "else give windows a hop (hop='exact' keeps single events), or shorten those of n_unique and hop='exact'",
-        )
+        raise too_large(layout, key, len(data))
     return data
+
+
+def too_large(layout: Layout, key: bytes, size: int) -> InputError:
+    """The error to raise for a record that has become larger than a store takes."""
+    return InputError(
+        f"one key of {', '.join(layout.views)} has more state than an online store takes",
+        seen=f"{size:,} bytes for {key[len(layout.nobody) :][:80]!r}",
+        allowed=f"{MAX_VALUE_BYTES:,} bytes",
+        where=key.hex(),
+        next_step="where the key is no real one, such as an empty or unknown id, put null in its place; "
+        "else give windows a hop (hop='exact' keeps single events), or shorten those of n_unique and hop='exact'",
+    )
 
 
 NOTHING = Record(0, BEGINNING, b"", b"")
@@ -137,7 +151,9 @@ def damaged_record(layout: Layout, key: bytes, error: CorruptData) -> CorruptDat
         f"the online state of {', '.join(layout.views)} is damaged",
         seen=error.what,
         where=key.hex(),
-        next_step=f"gapless materialize {layout.views[0]} --rebuild",
+        next_step=f"gapless materialize {layout.views[0]} --rebuild"
+        if layout.partition is None
+        else "gapless stream --rebuild fills it again from tables and the log",
     )
 
 

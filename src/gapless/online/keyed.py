@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,13 @@ class Keyed:
         _, first = np.unique(index.codes, return_index=True)
         keys = layout.keys_of([column.take(pa.array(first)) for column in columns])
         return cls(keys, KeyedEvents.of(layout, index, batch, order_base))
+
+    def of_keys(self, places: Ints) -> Keyed:
+        """The part of some keys, which stand in ascending order."""
+        code = np.full(len(self.keys), -1, np.int64)
+        code[places] = np.arange(len(places))
+        events = self.events.take(np.flatnonzero(code[self.events.key] >= 0))
+        return Keyed([self.keys[i] for i in places.tolist()], replace(events, key=code[events.key]))
 
 
 def _with_key(layout: Layout, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -123,16 +123,26 @@ class Layout:
         """The key of a row: request column → value, float, bool, str or int (a TIMESTAMP in µs). A row with a null part
         is `nobody`."""
         names = tuple(name for name, _ in self.group.keys)
-        types = [self.group.source.columns[column] for _, column in self.group.keys]
-        if types == [Type.STRING]:
+        if self._types == [Type.STRING]:
             return _text_key(self.namespace, names[0])
-        return _wide_key(self.namespace, names, tuple(_PARTS[kind] for kind in types[:-1]), _LAST[types[-1]])
+        wide = self._wide
+        return lambda row: wide([row[name] for name in names])
 
     def keys_of(self, columns: Sequence[pa.Array]) -> list[bytes]:
         """The key of each row of the source's key columns."""
-        names = [name for name, _ in self.group.keys]
         plain = [(c.view(pa.int64()) if pa.types.is_timestamp(c.type) else c).to_pylist() for c in columns]
-        return [self.key_of(dict(zip(names, row, strict=True))) for row in zip(*plain, strict=True)]
+        if self._types == [Type.STRING]:
+            return _text_keys(self.namespace, plain[0])
+        return [self._wide(row) for row in zip(*plain, strict=True)]
+
+    @property
+    def _types(self) -> list[Type]:
+        return [self.group.source.columns[column] for _, column in self.group.keys]
+
+    @cached_property
+    def _wide(self) -> Callable[[Sequence[Any]], bytes]:
+        *firsts, last = self._types
+        return _wide_key(self.namespace, (*(_PARTS[kind] for kind in firsts), _LAST[last]))
 
 
 def is_ours(key: bytes) -> bool:
@@ -191,14 +201,25 @@ def _text_key(namespace: bytes, name: str) -> Callable[[Mapping[str, Any]], byte
     return key
 
 
-def _wide_key(
-    namespace: bytes, names: tuple[str, ...], firsts: tuple[Callable[[Any], bytes], ...], last: Callable[[Any], bytes]
-) -> Callable[[Mapping[str, Any]], bytes]:
+def _text_keys(namespace: bytes, values: Sequence[str | None]) -> list[bytes]:
+    """`_text_key` of many."""
     start, nobody = namespace + _STATE, namespace + _NOBODY
-    longest, parts = _MAX_KEY_BYTES - len(start), (*firsts, last)
+    longest = _MAX_KEY_BYTES - len(start)
+    return [
+        nobody
+        if text is None
+        else start + data
+        if len(data := text.encode("utf-8", "surrogatepass")) <= longest
+        else _hashed(namespace, data)
+        for text in values
+    ]
 
-    def key(row: Mapping[str, Any]) -> bytes:
-        values = [row[name] for name in names]
+
+def _wide_key(namespace: bytes, parts: tuple[Callable[[Any], bytes], ...]) -> Callable[[Sequence[Any]], bytes]:
+    start, nobody = namespace + _STATE, namespace + _NOBODY
+    longest = _MAX_KEY_BYTES - len(start)
+
+    def key(values: Sequence[Any]) -> bytes:
         if None in values:
             return nobody
         try:

@@ -10,6 +10,7 @@ from gapless.online.folds import Folds
 from gapless.online.offsets import LEAP
 from gapless.online.record import HEAD_AND_CHECK, HEAD_BYTES, HEAD_SIZE, RECORD_VERSION
 from gapless.ports.online import MAX_POSITION
+from gapless.ports.places import place_at
 
 __all__ = ["Picked"]
 
@@ -20,7 +21,7 @@ class Picked:
     """The tiles out of records, and what is wrong with some of them.
 
     Parameters:
-        ends — per part, the place up to which its offset record says that events are in (see `slots.Known`).
+        ends — per part, the position up to which its offset record says that events are in (see `slots.Known`).
         groups — per part, the place of its group's plan in `folds`.
     """
 
@@ -67,7 +68,7 @@ class Picked:
             self.overtaken |= position > base + _ONE_FILLING
             return base < position <= base + _ONE_FILLING
         if base < position and position > end:
-            self.ahead[row, part] = position
+            self.ahead[row, part] = place_at(base, position)
         return base < position
 
     def _slowly(self, data: bytes, base: int, row: int, part: int, at_us: int) -> bytes | None:

@@ -16,6 +16,7 @@ from gapless.online.looked import GroupState, Heads
 from gapless.online.offsets import Offset, from_bytes
 from gapless.online.topology import TOPOLOGY_KEY, topology_from
 from gapless.ports.online import MAX_POSITION
+from gapless.ports.places import position_at
 
 __all__ = ["Known", "Slots"]
 
@@ -28,7 +29,7 @@ class Known:
 
     Parameters:
         bases — per part the position above which its records count.
-        ends — per partition the place up to which its offset record says that events are in; of files MAX_POSITION.
+        ends — per partition the position up to which its offset record says that events are in; of files MAX_POSITION.
     """
 
     heads: Heads
@@ -100,7 +101,7 @@ class Slots:
             parts = [state for state, group in zip(states, self.group_of, strict=True) if group == place]
             as_of |= dict.fromkeys(layout.views, _as_of_us(parts))
         bases = [_base(offset) for offset in offsets]
-        ends = [MAX_POSITION if state.partition is None else state.offset for state in states]
+        ends = [_end(layout, offset) for layout, offset in zip(self.layouts, offsets, strict=True)]
         return Known(Heads(states, as_of), bases, ends)
 
 
@@ -125,6 +126,10 @@ def _as_of_us(parts: Sequence[GroupState]) -> int | None:
         return files.as_of_us
     known = [part.as_of_us for part in partitions if part.as_of_us is not None]
     return min(known) if len(known) == len(partitions) else None
+
+
+def _end(layout: Layout, known: Offset | None) -> int:
+    return MAX_POSITION if layout.partition is None or known is None else position_at(known.base, known.offset)
 
 
 def _base(known: Offset | None) -> int:

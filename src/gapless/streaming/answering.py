@@ -16,12 +16,12 @@ from gapless.clock import format_instant
 from gapless.errors import GaplessError, InputError, NotFound, Transient
 from gapless.events.intake import Intake
 from gapless.events.landing import warm_intake
-from gapless.events.place import place_of
 from gapless.features import plan_groups
 from gapless.online.layout import Layout
 from gapless.online.slots import Slots
 from gapless.online.topology import TOPOLOGY_KEY
 from gapless.ports.events import Member, Outgoing, TopicPartition
+from gapless.ports.places import place_of
 from gapless.ports.topics import events_topic, predictions_topic
 from gapless.product import EventSource
 from gapless.serving.answers import Answer, Row
@@ -113,10 +113,13 @@ class Answering:
         )  # fmt: skip
         return Requests(Cursor(self.world.log, partition, offset, max_bytes=limits.buffer_bytes), intake)
 
-    def answer(self, counts: Mapping[int, int], now_us: int) -> None:
+    def answer(self, counts: Mapping[int, int], now_us: int, check: Callable[[], None]) -> None:
         """The next requests of each partition are answered in the log, with the offsets after them.
 
-        Raises: Conflict where somebody else answers them; Transient; then nothing was answered.
+        Parameters:
+            check — raises where what was read to answer them was not the state that it was taken for.
+
+        Raises: what `check` raises; Conflict where somebody else answers them; Transient; then nothing was answered.
         """
         outputs: list[tuple[str, Outgoing]] = []
         offsets: dict[TopicPartition, int] = {}
@@ -127,6 +130,7 @@ class Answering:
                 outputs.append((predictions_topic(self.model), self._outgoing(partition, row, now_us)))
             offsets[requests.cursor.partition] = requests.cursor.offset_after(count)
         self.world.fault("answered", self.model)
+        check()
         self.member.commit(outputs, offsets)
         self.world.fault("told", self.model)
         for partition, count in counts.items():

@@ -14,15 +14,16 @@ from collections.abc import Iterator
 from itertools import islice
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
-from gapless.arrow import KNOWN_AT, OFFSET
+from gapless.arrow import KNOWN_AT, OFFSET, to_numpy
 from gapless.errors import Conflict, CorruptData
 from gapless.events.landing import landed_batches
-from gapless.events.place import place_of
 from gapless.features import chunked
 from gapless.online.offsets import from_bytes, to_bytes
 from gapless.ports.online import Update
+from gapless.ports.places import PLACE_SHIFT, place_of, record_of
 from gapless.streaming.parts import Part
 from gapless.streaming.shard import Shard
 from gapless.streaming.world import World
@@ -51,7 +52,7 @@ def fill_one(world: World, shard: Shard, known_us: int) -> int | None:
         shard.land(world)
     while (rows := next(_rows(world, shard, part, until), None)) is not None:
         filled += _take(world, part, rows)
-        if rows.num_rows == world.limits.fill_rows:
+        if filled >= world.limits.fill_rows // 2:
             return filled
     _hand_over(world, part, until, known_us)
     return filled
@@ -65,11 +66,25 @@ def _rows(world: World, shard: Shard, part: Part, until: int) -> Iterator[pa.Rec
         world.offline, shard.source, shard.partition, part.columns(),
         from_place=part.offset.offset, until_place=until,
     )  # fmt: skip
-    return islice(chunked(batches, world.limits.fill_rows), 1)
+    return islice(whole_records(chunked(batches, world.limits.fill_rows)), 1)
+
+
+def whole_records(chunks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows, cut where a record of the log ends: how far state is in is counted in records."""
+    left: pa.RecordBatch | None = None
+    for chunk in chunks:
+        rows = chunk if left is None else pa.concat_batches([left, chunk])
+        records = to_numpy(rows.column(OFFSET))[0] >> PLACE_SHIFT
+        count = int(np.searchsorted(records, records[-1])) if rows.num_rows else 0
+        if count:
+            yield rows.slice(0, count)
+        left = rows.slice(count)
+    if left is not None and left.num_rows:
+        yield left
 
 
 def _take(world: World, part: Part, rows: pa.RecordBatch) -> int:
-    end = int(rows.column(OFFSET)[-1].as_py()) + 1
+    end = place_of(record_of(int(rows.column(OFFSET)[-1].as_py())) + 1)
     batch = rows.select([*part.columns(), KNOWN_AT, OFFSET])
     change = part.change(batch, world.online.read, as_of_us=world.clock.now_us(), known_us=None, end=end)
     world.fault("fill", str(end))

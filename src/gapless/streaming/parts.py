@@ -52,7 +52,9 @@ class Part:
             as_of_us — see `applying.apply`.
             known_us — everything that was pushed until then is in with this batch; None: nobody can say yet.
         """
-        applied = apply(self.layout, batch, read, as_of_us=as_of_us, end=end) if batch.num_rows else None
+        if not batch.num_rows:
+            return Change(self, None, self._next(end, known_us))
+        applied = apply(self.layout, batch, read, as_of_us=as_of_us, end=end, base=self.offset.base)
         return Change(self, applied, self._next(end, known_us))
 
     def fresh(self, known_us: int) -> Change:
@@ -62,7 +64,7 @@ class Part:
     def _next(self, end: int, known_us: int | None) -> Offset:
         before = self.offset
         known = before.as_of_us if known_us is None else max(known_us, before.as_of_us or known_us)
-        return Offset(before.position + 1, 0, max(end, before.offset), known)
+        return Offset(before.position + 1, before.base, max(end, before.offset), known)
 
 
 @dataclass(frozen=True)

@@ -11,25 +11,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from gapless.errors import Conflict, NotFound
-from gapless.events.place import place_of
+from gapless.errors import NotFound
 from gapless.online.layout import Layout
-from gapless.online.record import unpack
 from gapless.online.topology import announce
-from gapless.ports.events import Member
+from gapless.ports.events import TopicPartition
 from gapless.ports.online import Update
+from gapless.ports.places import place_of
 from gapless.ports.topics import events_topic
 from gapless.product import EventSource
 from gapless.streaming.answering import Answering
 from gapless.streaming.cutting import Cut, cut
 from gapless.streaming.filling import fill_one
+from gapless.streaming.losing import check_there, explain_refusal
 from gapless.streaming.overlay import Overlay
-from gapless.streaming.parts import Change
+from gapless.streaming.parts import Change, Part
 from gapless.streaming.shard import Shard, ShardChange, lost_events, open_shard
 from gapless.streaming.world import World
 
-__all__ = ["Followed", "Processor", "Step"]
+__all__ = ["Assigned", "Followed", "Processor", "Step"]
+
+
+class Assigned(Protocol):
+    """Who says which partitions are this process's: a `Member`, or several."""
+
+    def assigned(self) -> frozenset[TopicPartition]:
+        """The partitions that are this process's now. Raises: Transient."""
+        ...
+
+    def close(self) -> None:
+        """They are free for others at once."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,7 @@ class Processor:
 
     Parameters:
         followed — by source name.
-        member — of the group that shares the partitions of all sources.
+        member — of the groups that share the partitions of the sources.
         overlay — over the same online store, which the answerers read through.
 
     Use: `step` again and again, by one thread. After an error, `reset` and go on.
@@ -93,7 +106,7 @@ class Processor:
 
     world: World
     followed: Mapping[str, Followed]
-    member: Member
+    member: Assigned
     answering: Sequence[Answering]
     overlay: Overlay
     shards: dict[tuple[str, int], Shard] = field(default_factory=dict)
@@ -182,7 +195,7 @@ class Processor:
             done = self.world.online.commit(updates, offsets)
             self.world.fault("committed", str(len(updates)))
             if done.older:
-                self._settle(updates, offsets)
+                explain_refusal(self.world.online, self._ready(), updates, offsets)
             self._refreshed_us = now_us
         for name, change in batch.shards.items():
             self.shards[name].done(change)
@@ -192,39 +205,17 @@ class Processor:
         return Step(events, answers, 0, not worked)
 
     def _answer(self, batch: _Batch, now_us: int) -> int:
-        recent = {part.layout.namespace: part.recent for shard in self.shards.values() for part in shard.ready}
+        parts = self._ready()
+        recent = {part.layout.namespace: part.recent for part in parts}
         before = sum(one.answered + one.refused for one in self.answering)
         with self.overlay.batch(batch.updates() | batch.offsets(), recent):
             for one in self.answering:
                 if one.model in batch.requests:
-                    one.answer(batch.requests[one.model], now_us)
+                    one.answer(batch.requests[one.model], now_us, lambda: check_there(self.world.online, parts))
         return sum(one.answered + one.refused for one in self.answering) - before
 
-    def _settle(self, updates: Mapping[bytes, Update], offsets: Mapping[bytes, Update]) -> None:
-        """Some updates found another record than the one they were made from.
-
-        Raises: Conflict: a second process keeps the partition, or the store lost what it had taken. Either way, what is
-            there is read anew.
-        """
-        keys = [*updates, *offsets]
-        there = self.world.online.read(keys)
-        lost = [
-            key
-            for key, data in zip(keys, there, strict=True)
-            if data is None or (key in updates and unpack(data).position < updates[key].position)
-        ]
-        for part in {part.layout.namespace: part for shard in self.shards.values() for part in shard.ready}.values():
-            if any(key.startswith(part.layout.namespace) for key in lost):
-                # Its offset record would say that events are in which are not: it is filled anew.
-                self.world.online.remove(part.layout.offset_key)
-                self.world.online.remove(part.layout.filling_key)
-        raise Conflict(
-            "the online state changed under this process"
-            if not lost
-            else "the online store has lost state that it had taken",
-            seen=f"{len(lost)} of {len(keys)} records" if lost else "a later record",
-            next_step="nothing is lost: it is read again, and filled from tables and the log where it has to be",
-        )
+    def _ready(self) -> list[Part]:
+        return [part for shard in self.shards.values() for part in shard.ready]
 
     def _count(self, name: str, change: ShardChange) -> None:
         counts = self.counts.setdefault(name, Counts())

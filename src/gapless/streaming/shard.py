@@ -10,13 +10,14 @@ import pyarrow as pa
 from gapless.errors import CorruptData
 from gapless.events.intake import Intake, Taken
 from gapless.events.landing import land, warm_intake
-from gapless.events.place import place_of, record_of
 from gapless.online.layout import Layout
 from gapless.ports.events import TopicPartition
+from gapless.ports.places import place_of, record_of
 from gapless.ports.topics import events_topic
 from gapless.product import EventSource
 from gapless.streaming.applying import Read
 from gapless.streaming.cursor import Cursor
+from gapless.streaming.losing import new_fillings
 from gapless.streaming.parts import Change, Part, opened
 from gapless.streaming.world import World
 
@@ -101,6 +102,7 @@ def open_shard(world: World, source: EventSource, partition: int, layouts: Seque
     """
     limits, topic = world.limits, TopicPartition(events_topic(source), partition)
     parts = opened(layouts, partition, world.online, recent_bytes=limits.recent_bytes)
+    new_fillings(world.online, parts)
     landed = _landed(world, source, partition)
     ready = [record_of(part.offset.offset) for part in parts if part.ready]
     start = min(ready) if ready else landed

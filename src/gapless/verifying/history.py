@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from gapless.arrow import KNOWN_AT, OFFSET, TIMESTAMP, schema_to_arrow, to_numpy
 from gapless.events.landed import next_record
-from gapless.events.place import place_of
 from gapless.ports.offline import OfflineStore, TimeRange
+from gapless.ports.places import place_of
 from gapless.ports.tables import landed_partitions, landed_table, source_table
 from gapless.product import EventSource
 from gapless.serving.entries import GroupSeen

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -14,13 +15,15 @@ from gapless.errors import Conflict, GaplessError, RemoteError
 from gapless.events.landing import Landed, trim_landed
 from gapless.features import plan_groups
 from gapless.online import Layout, OnlineReader
-from gapless.ports.events import ConsumerGroups, EventLog
+from gapless.ports.events import ConsumerGroups, EventLog, Member, TopicPartition
 from gapless.ports.tables import source_table
 from gapless.ports.topics import events_topic, predictions_topic
 from gapless.product import EventSource, Model
 from gapless.streaming.answering import Answering
 from gapless.streaming.lander import Lander
+from gapless.streaming.losing import forget
 from gapless.streaming.overlay import Overlay
+from gapless.streaming.parts import opened
 from gapless.streaming.processor import Followed, Processor, Step
 from gapless.streaming.worker import Worker
 from gapless.streaming.world import Limits, World
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Stream", "StreamOptions", "open_stream"]
 
-STATE_GROUP = "gapless.state"
 _JOINING_S = 30.0
 """How long a group of consumers may take to deal out partitions."""
 
@@ -48,6 +50,8 @@ class StreamOptions:
         land_every_s — how often the log is landed in the offline store.
         keep_us — how long landed events stay in the log as well.
         allow_pickle — open versions with runtime="python" too, whose pickles then run.
+        rebuild — fill streamed state anew, from tables and the log, for state that is damaged; readers see none until
+            it is through.
         tell — told what went wrong and is tried again.
     """
 
@@ -56,6 +60,7 @@ class StreamOptions:
     land_every_s: float = 60.0
     keep_us: int = 7 * 86_400_000_000
     allow_pickle: bool = False
+    rebuild: bool = False
     tell: Callable[[GaplessError], None] = lambda error: None
     fault: Callable[[str, str], None] = lambda point, what: None
 
@@ -71,9 +76,7 @@ class Stream:
         self._parts, self._options = parts, options
         self._stop = stopping
         log = parts.events
-        self.world = World(
-            log, parts.online, parts.offline, SteadyClock(parts.clock), options.limits, options.fault
-        )
+        self.world = World(log, parts.online, parts.offline, SteadyClock(parts.clock), options.limits, options.fault)
         self._overlay = Overlay(parts.online)
         self._live: Live | None = None
         self._revision: int | None = None
@@ -84,10 +87,12 @@ class Stream:
         self.processor = Processor(
             self.world,
             self._followed(),
-            _groups(log).join(STATE_GROUP, [events_topic(source) for source in self._sources()]),
+            Members([_groups(log).join(f"gapless.state.{s.name}", [events_topic(s)]) for s in self._sources()]),
             [self._answering(model) for model in models],
             self._overlay,
         )
+        if options.rebuild:
+            self._forget()
         self.worker = Worker(self.processor, self._prepare, options.tell, self._wait)
         self.lander = Lander(
             self.world, self._to_land, every_s=options.land_every_s, after=self._trim, others=self._take_in_files
@@ -99,6 +104,7 @@ class Stream:
     def run(self, watch: Callable[[Step], None] = lambda step: None) -> None:
         """Until `stop`. Raises: what the worker raises."""
         self.lander.start()
+        _collect_rarely()
 
         def watched(step: Step) -> None:
             self._look_at_deployments()
@@ -196,6 +202,12 @@ class Stream:
                 layouts[group.source.name][layout.namespace] = layout
         return {source.name: Followed(source, list(layouts[source.name].values())) for source in self._sources()}
 
+    def _forget(self) -> None:
+        for followed in self.processor.followed.values():
+            for partition in range(len(self.world.log.spans(events_topic(followed.source)))):
+                parts = opened(followed.layouts, partition, self.world.online, recent_bytes=0)
+                forget(self.world.online, [part for part in parts if part.ready])
+
     def _answering(self, model: Model) -> Answering:
         if self._live is None:
             predictors = Predictors(
@@ -268,9 +280,32 @@ class Stream:
         return self._stop.wait(seconds)
 
 
+class Members:
+    """One member for each source: so every topic's partitions are dealt out evenly, whatever the other topics hold."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._members = members
+
+    def assigned(self) -> frozenset[TopicPartition]:
+        """Those of all members. Raises: Transient."""
+        return frozenset(partition for member in self._members for partition in member.assigned())
+
+    def close(self) -> None:
+        """All leave their groups."""
+        for member in self._members:
+            member.close()
+
+
 def open_stream(parts: Parts, options: StreamOptions | None = None, stopping: Event | None = None) -> Stream:
     """See `Workspace.stream`."""
     return Stream(parts, options or StreamOptions(), stopping or Event())
+
+
+def _collect_rarely() -> None:
+    """What is loaded stays, and a batch makes much that its end frees: looking for cycles after each costs a seventh."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 def _groups(log: EventLog) -> ConsumerGroups:

@@ -137,24 +137,22 @@ class LmdbStore:
 
     def _put(self, txn: lmdb.Transaction[memoryview], group: Mapping[bytes, Update], point: str) -> int:
         """In the order of keys: neighbours share a page. Returns how many were taken."""
-        written = 0
+        written, fault = 0, self._fault
+        cursor = txn.cursor()  # what it finds it can replace without looking for it again
         for key in sorted(group):
-            update = group[key]
-            header = _HEADER.pack(_LAYOUT, update.position)
-            if self._is_next(txn, key, header, update.after):
-                txn.put(key, header + update.value)
+            update, there = group[key], 0
+            if cursor.set_key(key):
+                value = cursor.value()
+                layout, there = _HEADER.unpack_from(value) if len(value) >= _HEADER.size else (0, 0)
+                if layout != _LAYOUT:
+                    raise unknown_layout(key, bytes(value[: _HEADER.size]), self._folder)
+            position, after = update.position, update.after
+            if there < position if after is None else there == after:
+                cursor.put(key, _HEADER.pack(_LAYOUT, position) + update.value)
                 written += 1
-            self._point(point, key)
+            if fault is not None:
+                fault(point, repr(key))
         return written
-
-    def _is_next(self, txn: lmdb.Transaction[memoryview], key: bytes, header: bytes, after: int | None) -> bool:
-        found = txn.get(key)
-        if found is None:
-            return not after
-        old = bytes(found[: _HEADER.size])
-        if old[:1] != _MARK or len(old) < _HEADER.size:
-            raise unknown_layout(key, old, self._folder)
-        return old < header if after is None else old == _HEADER.pack(_LAYOUT, after)
 
     def _page(self, start: bytes, prefix: bytes) -> list[bytes]:
         try:

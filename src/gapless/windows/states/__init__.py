@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from gapless.windows.states.builder import build
 from gapless.windows.states.columns import StateEvents, StateInput
+from gapless.windows.states.extender import StateBytes, extend
 from gapless.windows.states.merger import StateMerger, merge
 from gapless.windows.states.plan import Kind, StatePlan
 from gapless.windows.states.reader import StateRead, StateReader
+from gapless.windows.states.retention import retained
 
 __all__ = [
     "Kind",
+    "StateBytes",
     "StateEvents",
     "StateInput",
     "StateMerger",
@@ -21,5 +24,7 @@ __all__ = [
     "StateRead",
     "StateReader",
     "build",
+    "extend",
     "merge",
+    "retained",
 ]

@@ -15,7 +15,7 @@ from gapless.windows.states.plan import StatePlan
 from gapless.windows.states.words import Bytes
 from gapless.windows.window import BEGINNING
 
-__all__ = ["build", "oldest_tiles", "sealed"]
+__all__ = ["build", "built", "oldest_tiles", "sealed"]
 
 
 def build(plan: StatePlan, events: StateEvents, keys: int, *, oldest_us: int | None = None) -> list[bytes]:
@@ -39,6 +39,11 @@ def build(plan: StatePlan, events: StateEvents, keys: int, *, oldest_us: int | N
         >>> [Tiles.from_bytes(plan.tiles, state).read(10) for state in states]
         [(('late',),), ((None,),)]
     """
+    return sealed(*built(plan, events, keys, oldest_us))
+
+
+def built(plan: StatePlan, events: StateEvents, keys: int, oldest_us: int | None = None) -> tuple[Bytes, Ints]:
+    """The same without checksums: their bytes, and where each begins and ends. Behind each is room for a checksum."""
     tables = plan.tables
     _check(plan, events, keys)
     log = log_of(plan, events)
@@ -47,7 +52,7 @@ def build(plan: StatePlan, events: StateEvents, keys: int, *, oldest_us: int | N
     out, ends, disorder = build_states(key, log, tables.tiers, tables.slots, oldest, tables.fingerprint, keys)
     if disorder >= 0:
         raise BugError("events are not sorted by key, event time, known_at and offset", seen=f"row {disorder}")
-    return sealed(out, ends)
+    return out, ends
 
 
 def oldest_tiles(plan: StatePlan, oldest_us: int | None) -> Ints:

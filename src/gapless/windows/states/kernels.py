@@ -39,9 +39,11 @@ __all__ = [
 
 FILES = (
     "building",
+    "checking",
     "decoding",
     "combining",
     "encoding",
+    "extending",
     "filling",
     "kernels",
     "merging",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gapless.windows.batch import Ints
-from gapless.windows.jit import BITS, INT, types
+from gapless.windows.jit import BITS, INT, inlined, types
 from gapless.windows.states.combining import combine, copy, past, wanted
 from gapless.windows.states.decoding import number, signed
 from gapless.windows.states.encoding import put_header, put_tile
@@ -13,7 +13,7 @@ from gapless.windows.states.kernels import BYTES, GRID, HEAD, LIMBS, SEAL, bare,
 from gapless.windows.states.scanning import header
 from gapless.windows.states.words import Bytes, room
 
-__all__ = ["merge_states"]
+__all__ = ["merge_states", "merged", "opened"]
 
 _STATES = types.Tuple((types.uint8[::1], types.int64[:, ::1], INT))
 _NO_TIER = 1 << 20
@@ -22,7 +22,7 @@ _AT, _STOP, _LEFT, _TIER, _START, _BODY, _END = range(7)
 
 
 @bare
-def _open(
+def opened(
     data: Bytes, cursors: Ints, side: int, start: int, stop: int, fingerprint: int, tiers: Ints, slots: Ints
 ) -> bool:
     """Put a cursor on the first tile of a state."""
@@ -75,6 +75,47 @@ def _need(cursors: Ints, side: int) -> int:
     return int(cursors[side, _END] - cursors[side, _AT])
 
 
+@inlined
+def merged(
+    out: Bytes,
+    at: int,
+    data: Bytes,
+    cursors: Ints,
+    tiers: Ints,
+    slots: Ints,
+    oldest: Ints,
+    limbs: Ints,
+    spans: Ints,
+    work: Ints,
+) -> tuple[Bytes, int, int]:
+    """The buffer with the tiles of both cursors from `at` on, where they end, and how many; -1 where one is damaged.
+
+    Behind the tiles is room for a seal. `work` has room for LIMBS.
+    """
+    tiles = 0
+    while min(cursors[0, _TIER], cursors[1, _TIER]) < _NO_TIER:
+        side = _side(cursors)
+        mine = side & 1
+        tier = cursors[mine, _TIER]
+        if cursors[mine, _START] >= oldest[tier]:
+            tiles += 1
+            if side < 2:
+                out = room(out, at, _need(cursors, mine) + SEAL)
+                at = copy(out, at, data, cursors[mine, _AT], cursors[mine, _END])
+            else:
+                extra = wanted(slots, tiers[tier, 1], tiers[tier, 2])
+                out = room(out, at, _need(cursors, 0) + _need(cursors, 1) + extra + SEAL)
+                at = put_tile(out, at, tier, cursors[0, _START])
+                a, b = cursors[0, _BODY], cursors[1, _BODY]
+                for s in range(tiers[tier, 1], tiers[tier, 2]):
+                    a, b, at = combine(data, a, b, out, at, slots, s, limbs, spans, work)
+        if side != 1 and not _advance(data, cursors, 0, tiers, slots):
+            return out, at, -1
+        if side != 0 and not _advance(data, cursors, 1, tiers, slots):
+            return out, at, -1
+    return out, at, tiles
+
+
 @compiled(_STATES(BYTES, BITS, BITS, GRID, GRID, GRID, BITS))
 def merge_states(
     data: Bytes, sizes: Ints, which: Ints, plans: Ints, all_tiers: Ints, slots: Ints, all_oldest: Ints
@@ -92,34 +133,16 @@ def merge_states(
     for pair in range(len(ends)):
         out = room(out, at, HEAD + SEAL)
         at += HEAD
-        begin, tiles = at, 0
+        begin, tiles = at, -1
         fingerprint, first, last = plans[which[pair], 0], plans[which[pair], 1], plans[which[pair], 2]
         tiers, oldest = all_tiers[first:last], all_oldest[first:last]
         good = True
         for side in range(2):
             start, stop = stop, stop + sizes[2 * pair + side]
-            good = good and _open(data, cursors, side, start, stop, fingerprint, tiers, slots)
-        while good and min(cursors[0, _TIER], cursors[1, _TIER]) < _NO_TIER:
-            side = _side(cursors)
-            mine = side & 1
-            tier = cursors[mine, _TIER]
-            if cursors[mine, _START] >= oldest[tier]:
-                tiles += 1
-                if side < 2:
-                    out = room(out, at, _need(cursors, mine) + SEAL)
-                    at = copy(out, at, data, cursors[mine, _AT], cursors[mine, _END])
-                else:
-                    extra = wanted(slots, tiers[tier, 1], tiers[tier, 2])
-                    out = room(out, at, _need(cursors, 0) + _need(cursors, 1) + extra + SEAL)
-                    at = put_tile(out, at, tier, cursors[0, _START])
-                    a, b = cursors[0, _BODY], cursors[1, _BODY]
-                    for s in range(tiers[tier, 1], tiers[tier, 2]):
-                        a, b, at = combine(data, a, b, out, at, slots, s, limbs, spans, work)
-            if side != 1:
-                good = _advance(data, cursors, 0, tiers, slots)
-            if side != 0:
-                good = good and _advance(data, cursors, 1, tiers, slots)
-        if not good:
+            good = good and opened(data, cursors, side, start, stop, fingerprint, tiers, slots)
+        if good:
+            out, at, tiles = merged(out, at, data, cursors, tiers, slots, oldest, limbs, spans, work)
+        if tiles < 0:
             return out, ends, pair
         ends[pair, 0], ends[pair, 1] = put_header(out, begin, fingerprint, tiles), at
         at += SEAL
