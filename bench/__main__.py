@@ -20,6 +20,11 @@ BENCHES = {
     "online_read": "features of some entities from the online store, against Feast",
     "serve": "answers over HTTP with lookup, trust and log, against servers that score alone",
     "swap": "twenty promotions under load",
+    "stream": "events from the log into durable state, against Bytewax and Quix Streams",
+    "log": "appending and reading events, against plain Kafka clients and SQLite",
+    "freshness": "from an event pushed over HTTP to the feature that shows it",
+    "verify": "ten million served values of real flights, computed again and compared",
+    "scale": "one and two stream workers on Kafka and Redis",
 }
 
 SMALL = 0.02

@@ -15,12 +15,14 @@ __all__ = ["python_of"]
 
 RIVALS = {
     "bentoml": ("bentoml==1.4.38", "onnxruntime==1.32.0"),
+    "bytewax": ("bytewax==0.21.1", "pyarrow==26.0.1"),
     "duckdb": ("duckdb==2.0.0", "pyarrow==26.0.1"),
     "fastapi": ("fastapi==0.165.0", "uvicorn[standard]==0.54.0", "pandas==3.1.1", "scikit-learn==1.9.1"),
     "feast": ("feast==0.67.0",),
     "kserve": ("kserve==0.21.0", "pandas==2.3.3"),  # its client, for a test: it needs an older pandas than ours
     "mlserver": ("mlserver==1.7.1", "onnxruntime==1.32.0"),
     "polars": ("polars==2.1.0",),
+    "quixstreams": ("quixstreams==3.28.1", "pyarrow==26.0.1"),
 }
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from bench.measure import ROOT
 from scripts.servers import ensure
 
-__all__ = ["Asked", "Load", "Server", "ask", "counted", "free_port", "running", "under_load", "wrk"]
+__all__ = ["Asked", "Load", "Server", "ask", "counted", "cpu_s", "free_port", "running", "under_load", "wrk"]
 
 READY_S = 120.0
 
@@ -146,9 +146,9 @@ def ask(asked: Asked, method: str, path: str, body: Any = None) -> tuple[int, An
 def under_load(asked: Asked, bodies: Path, *, seconds: float, connections: int = 16) -> Load:
     """What it takes to answer as fast as it can, after a warm-up of a fifth of the time."""
     _counted(wrk(asked.url, bodies, seconds=max(seconds / 5, 1), connections=connections))
-    before = _cpu_s(asked.pid)
+    before = cpu_s(asked.pid)
     found = _counted(wrk(asked.url, bodies, seconds=seconds, connections=connections))
-    return Load(**found, cpu_s=_cpu_s(asked.pid) - before)
+    return Load(**found, cpu_s=cpu_s(asked.pid) - before)
 
 
 def wrk(url: str, bodies: Path, *, seconds: float, connections: int, pause_ms: int = 0) -> subprocess.Popen[str]:
@@ -181,7 +181,7 @@ def free_port() -> int:
         return port
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """User and system time of a process and all below it, those that ended included."""
     below: dict[int, list[int]] = {}
     ticks: dict[int, int] = {}

@@ -17,7 +17,10 @@ from bench.report import Findings, rounded
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize("name", ["startup", "latest_value", "training_set", "batch_predict", "swap"])
+ALONE = ["startup", "latest_value", "training_set", "batch_predict", "swap", "stream", "log", "freshness", "scale"]
+
+
+@pytest.mark.parametrize("name", ALONE)
 def test_a_benchmark_prints_one_document(name):
     small = ["--json", "--scale", "0.0004", "--repeat", "1", "--only", "gapless"]
     done = subprocess.run([sys.executable, "-m", "bench", name, *small], cwd=ROOT, capture_output=True, text=True)
@@ -27,6 +30,7 @@ def test_a_benchmark_prints_one_document(name):
     assert document["bench"] == name
     assert all(isinstance(value, int | float) for value in document["figures"].values())
     assert all(set(goal) == {"goal", "value", "met"} for goal in document["goals"].values())
+    assert {value for key, value in document["figures"].items() if key.endswith("_different")} <= {0}
 
 
 def test_goals_say_whether_they_are_met():
