@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -13,23 +12,21 @@ from typing import TYPE_CHECKING, Any
 from gapless.clock import SteadyClock
 from gapless.errors import Conflict, GaplessError, RemoteError
 from gapless.events.landing import Landed, trim_landed
-from gapless.features import plan_groups
-from gapless.online import Layout, OnlineReader
-from gapless.ports.events import ConsumerGroups, EventLog, Member, TopicPartition
+from gapless.online import OnlineReader
 from gapless.ports.tables import source_table
-from gapless.ports.topics import events_topic, predictions_topic
+from gapless.ports.topics import events_topic
 from gapless.product import EventSource, Model
 from gapless.streaming.answering import Answering
 from gapless.streaming.lander import Lander
 from gapless.streaming.losing import forget
 from gapless.streaming.overlay import Overlay
 from gapless.streaming.parts import opened
-from gapless.streaming.processor import Followed, Processor, Step
+from gapless.streaming.processor import Processor, Step
 from gapless.streaming.worker import Worker
 from gapless.streaming.world import Limits, World
 from gapless.workspace.answering import Predictors, live
+from gapless.workspace.following import Members, consumer_groups, create_topics, followed, sources
 from gapless.workspace.materializing import fill_files
-from gapless.workspace.needed import feature_sets
 from gapless.workspace.parts import Parts
 
 if TYPE_CHECKING:
@@ -82,12 +79,12 @@ class Stream:
         self._revision: int | None = None
         self._looked_s = 0.0
         self.notes: list[str] = []
-        self._create_topics(log)
+        create_topics(parts)
         models = [model for model in parts.product.models if model.streaming and options.answer]
         self.processor = Processor(
             self.world,
-            self._followed(),
-            Members([_groups(log).join(f"gapless.state.{s.name}", [events_topic(s)]) for s in self._sources()]),
+            followed(parts, self.notes),
+            Members.of(parts),
             [self._answering(model) for model in models],
             self._overlay,
         )
@@ -181,31 +178,10 @@ class Stream:
 
     # ---- parts ---------------------------------------------------------------------------------------
 
-    def _sources(self) -> list[EventSource]:
-        return list(self._parts.product.all_sources.values())
-
-    def _create_topics(self, log: EventLog) -> None:
-        partitions = self._parts.settings.partitions
-        for source in self._sources():
-            log.create(events_topic(source), partitions)
-        for model in self._parts.product.models:
-            if model.streaming:
-                log.create(predictions_topic(model.name), len(log.spans(events_topic(model.requests))))
-
-    def _followed(self) -> dict[str, Followed]:
-        """Every source of the product; groups of views that the product or a version in use reads."""
-        self.notes = []
-        layouts: dict[str, dict[bytes, Layout]] = defaultdict(dict)
-        for features in feature_sets(self._parts, None, None, self.notes):
-            for group in plan_groups(features.views):
-                layout = Layout.of(group)
-                layouts[group.source.name][layout.namespace] = layout
-        return {source.name: Followed(source, list(layouts[source.name].values())) for source in self._sources()}
-
     def _forget(self) -> None:
-        for followed in self.processor.followed.values():
-            for partition in range(len(self.world.log.spans(events_topic(followed.source)))):
-                parts = opened(followed.layouts, partition, self.world.online, recent_bytes=0)
+        for each in self.processor.followed.values():
+            for partition in range(len(self.world.log.spans(events_topic(each.source)))):
+                parts = opened(each.layouts, partition, self.world.online, recent_bytes=0)
                 forget(self.world.online, [part for part in parts if part.ready])
 
     def _answering(self, model: Model) -> Answering:
@@ -217,7 +193,7 @@ class Stream:
             self._live = live(self._parts, predictors)
             self._live.start()
         serving, name = self._live, model.name
-        member = _groups(self.world.log).join(f"gapless.answers.{name}", [events_topic(model.requests)])
+        member = consumer_groups(self.world.log).join(f"gapless.answers.{name}", [events_topic(model.requests)])
         return Answering(self.world, name, model.requests, lambda: serving.get(name), member, self._overlay)
 
     def _prepare(self) -> None:
@@ -229,14 +205,14 @@ class Stream:
         fill_files(self._parts, [layout.group for layout in layouts if layout.namespace.hex() in missing])
 
     def _versions_of_files(self) -> dict[str, int | None]:
-        return {source.name: self.world.offline.version(source_table(source)) for source in self._sources()}
+        return {source.name: self.world.offline.version(source_table(source)) for source in sources(self._parts)}
 
     def _take_in_files(self) -> None:
         """What was ingested since the last time is in the state of files."""
         now = self._versions_of_files()
         changed = {name for name, version in now.items() if version != self._files[name]}
-        followed = dict(self.processor.followed)
-        fill_files(self._parts, [layout.group for name in changed for layout in followed[name].layouts])
+        now_followed = dict(self.processor.followed)
+        fill_files(self._parts, [layout.group for name in changed for layout in now_followed[name].layouts])
         self._files = now
 
     def _look_at_deployments(self) -> None:
@@ -250,7 +226,7 @@ class Stream:
         except RemoteError:
             return
         if self._revision not in (None, revision):
-            self.processor.followed = self._followed()
+            self.processor.followed = followed(self._parts, self.notes)
             self.processor.reset()
             self._prepare()
         self._revision = revision
@@ -280,34 +256,13 @@ class Stream:
         return self._stop.wait(seconds)
 
 
-class Members:
-    """One member for each source: so every topic's partitions are dealt out evenly, whatever the other topics hold."""
-
-    def __init__(self, members: Sequence[Member]) -> None:
-        self._members = members
-
-    def assigned(self) -> frozenset[TopicPartition]:
-        """Those of all members. Raises: Transient."""
-        return frozenset(partition for member in self._members for partition in member.assigned())
-
-    def close(self) -> None:
-        """All leave their groups."""
-        for member in self._members:
-            member.close()
-
-
-def open_stream(parts: Parts, options: StreamOptions | None = None, stopping: Event | None = None) -> Stream:
-    """See `Workspace.stream`."""
-    return Stream(parts, options or StreamOptions(), stopping or Event())
-
-
 def _collect_rarely() -> None:
-    """What is loaded stays, and a batch makes much that its end frees: looking for cycles after each costs a seventh."""
+    """What is loaded stays, and a batch makes much that its end frees: collecting after each costs a seventh."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
 
 
-def _groups(log: EventLog) -> ConsumerGroups:
-    """Every adapter of the log is both."""
-    return log  # type: ignore[return-value]
+def open_stream(parts: Parts, options: StreamOptions | None = None, stopping: Event | None = None) -> Stream:
+    """See `Workspace.stream`."""
+    return Stream(parts, options or StreamOptions(), stopping or Event())
