@@ -66,14 +66,25 @@ class Recent:
     def __init__(self, layout: Layout, *, max_bytes: int) -> None:
         self._layout, self._max_bytes = layout, max_bytes
         self._steps: deque[Step] = deque()
+        self._of_key: dict[bytes, deque[Step]] = {}
         self.kept_bytes = 0
 
     def add(self, step: Step) -> None:
         """The newest batch."""
         self._steps.append(step)
         self.kept_bytes += step.size
+        for key in step.before:
+            self._of_key.setdefault(key, deque()).append(step)
         while self.kept_bytes > self._max_bytes and len(self._steps) > 1:
-            self.kept_bytes -= self._steps.popleft().size
+            self._let_go(self._steps.popleft())
+
+    def _let_go(self, step: Step) -> None:
+        self.kept_bytes -= step.size
+        for key in step.before:
+            steps = self._of_key[key]
+            steps.popleft()
+            if not steps:
+                del self._of_key[key]
 
     def as_of(self, key: bytes, current: bytes | None, at_us: int) -> bytes | None:
         """The record of a key with the events that are visible at an instant and no other, as far back as is known.
@@ -85,7 +96,7 @@ class Recent:
 
         Cost: nothing where every event of the record was visible by then, which is the rule; else about 0.2 ms.
         """
-        if current is None or not self._touched(key):
+        if current is None or key not in self._of_key:  # also offset records and the like
             return current
         record = unpack(current)
         if record.newest_us <= at_us:
@@ -93,17 +104,11 @@ class Recent:
         base, steps = self._back(key, at_us)
         return current if not steps else self._made(record.position, base, key, steps, at_us)
 
-    def _touched(self, key: bytes) -> bool:
-        """Whether a batch that is kept changed it; keys of other kinds, such as offset records, never are."""
-        return any(key in step.before for step in self._steps)
-
     def _back(self, key: bytes, at_us: int) -> tuple[Record | None, list[Step]]:
         """(the newest record that holds nothing that was not visible, else the oldest; the batches since)."""
         base: Record | None = None
         steps: list[Step] = []
-        for step in reversed(self._steps):
-            if key not in step.before:
-                continue
+        for step in reversed(self._of_key[key]):
             data = step.before[key]
             base = None if data is None else unpack(data)
             steps.append(step)

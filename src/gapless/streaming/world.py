@@ -24,7 +24,7 @@ class Limits:
     Parameters:
         batch_bytes — of the values of a micro-batch: more make fewer commits, each later.
         buffer_bytes — of one partition that may wait in memory: what is beyond stays in the log.
-        recent_bytes — of one part that is kept to look back in; 0 where no request is answered here.
+        recent_bytes — of the past of one part that is kept to answer requests from.
         fill_rows — of a landed table that make one commit while a part is filled.
         land_bytes — of the log that become one commit of the landed table.
         horizon — accepted events of a partition among which an event_id counts once.
@@ -33,7 +33,7 @@ class Limits:
 
     batch_bytes: int = 1 << 20
     buffer_bytes: int = 1 << 24
-    recent_bytes: int = 1 << 26
+    recent_bytes: int = 1 << 24
     fill_rows: int = 1 << 17
     land_bytes: int = 1 << 26
     horizon: int = 100_000
