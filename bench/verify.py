@@ -1,8 +1,8 @@
 """Ten million served values, compared once: months of real flights stream in, are answered as events, and verified.
 
 A model learns until August; from the middle of September on everything comes through the event log in the order in
-which it became known, hour by hour, and each flight that is scheduled asks for a prediction. At the end `gapless verify`
-computes every feature, prediction and probability again and compares the bits. `--scale 0.01` streams a day.
+which it became known, hour by hour, and each flight that is scheduled asks for a prediction. At the end verify computes
+every feature, prediction and probability again and compares the bits. `--scale 0.01` streams a day.
 """
 
 from __future__ import annotations

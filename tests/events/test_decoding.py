@@ -17,9 +17,9 @@ from gapless.adapters.delta import DeltaStore
 from gapless.arrow import KNOWN_AT, OFFSET, TIMESTAMP
 from gapless.events.intake import Intake
 from gapless.events.payload import ARROW, FORMAT, JSON
-from gapless.ports.places import place_of
 from gapless.ingest import ingest
 from gapless.ports.events import MAX_EVENTS
+from gapless.ports.places import place_of
 from tests.events.clicks import START, clicks, foreign, json_values, records, shown
 
 SOURCE = clicks(event_id=None)

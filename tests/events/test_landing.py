@@ -25,8 +25,8 @@ from gapless.events.landing import (
     trim_landed,
     warm_intake,
 )
-from gapless.ports.places import place_of
 from gapless.ports.events import LogRecord, Outgoing
+from gapless.ports.places import place_of
 from gapless.product import EventSource
 from gapless.testing.faults import Crash, CrashAtCall
 from tests.events.clicks import START, clicks, foreign, json_values, shown

@@ -84,14 +84,14 @@ def test_two_that_apply_the_same_partition_cannot_count_twice():
     assert store.values == after
 
 
-def test_a_part_that_nobody_wrote_is_no_part():
+def test_a_part_that_nobody_wrote_is_missing():
     rows, asks = history(3, events=50)
     store = filled(rows, END)
     announce(store, "events", 3)
     asks = [(key, max(at, END)) for key, at in asks]
     table, looked = read(store, asks)
     assert bits(table) == bits(batch(rows, asks))
-    assert looked.as_of_us == {"stats": END}
+    assert looked.as_of_us == {"stats": None}  # something may have streamed that is not in
     assert [part.is_there for part in looked.heads.groups] == [True, False, False, False]
 
 

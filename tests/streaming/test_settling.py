@@ -36,8 +36,8 @@ def stage():
     return made
 
 
-def moved(stage, notes, **more):
-    return settle(stage.log, stage.offline, "m", lambda entry: DEFINITION, notes, **more)
+def moved(stage, **more):
+    return settle(stage.log, stage.offline, "m", lambda entry: DEFINITION, **more)
 
 
 def ids(offline):
@@ -45,24 +45,23 @@ def ids(offline):
     return sorted(offline.read(table).read_all()["request_id"].to_pylist())
 
 
-def test_every_answer_is_moved_once_and_again_nothing(stage, tmp_path):
+def test_every_answer_is_moved_once_and_again_nothing(stage):
     points = []
-    report = moved(stage, tmp_path, fault=lambda point, what: points.append(point))
+    report = moved(stage, fault=lambda point, what: points.append(point))
     assert (report.answers, report.refused, sum(report.tables.values())) == (30, 0, 30)
     assert tuple(dict.fromkeys(points)) == SETTLE_POINTS
-    assert moved(stage, tmp_path).answers == 0
+    assert moved(stage).answers == 0
     assert ids(stage.offline) == sorted(f"r{i}" for i in range(30))
 
 
-def test_killed_at_every_point_it_is_there_once(stage, tmp_path):
+def test_killed_at_every_point_it_is_there_once(stage):
     for call in range(1, 20):
         stage.offline = MemoryOffline()
-        notes = tmp_path / str(call)
         fault = CrashAtCall(call)
         stage.offline.fault = fault
         crashed = False
         try:
-            moved(stage, notes, fault=fault)
+            moved(stage, fault=fault)
         except Crash:
             crashed = True
         stage.offline.fault = lambda point, table: None
@@ -71,23 +70,44 @@ def test_killed_at_every_point_it_is_there_once(stage, tmp_path):
         before = len(stage.answers()[1])
         if random.Random(call).random() < 0.5:
             stage.log.append(predictions_topic("m"), more)
-        moved(stage, notes)
+        moved(stage)
         assert len(ids(stage.offline)) == len(stage.answers()[1]) >= before
         if not crashed:
             return
     raise AssertionError("it never came to its end")
 
 
-def test_a_request_that_was_refused_is_counted(stage, tmp_path):
+def test_a_request_that_was_refused_is_counted(stage):
     stage.log.append(predictions_topic("m"), [Outgoing(0, b'{"error": {}}')])
-    assert moved(stage, tmp_path).refused == 1
+    assert moved(stage).refused == 1
 
 
-def test_no_topic_is_no_answers(stage, tmp_path):
-    assert settle(stage.log, stage.offline, "other", lambda entry: DEFINITION, tmp_path).answers == 0
+def test_no_topic_is_no_answers(stage):
+    assert settle(stage.log, stage.offline, "other", lambda entry: DEFINITION).answers == 0
 
 
-def test_a_note_that_cannot_be_read_is_named(stage, tmp_path):
-    (tmp_path / "predictions.m-0.json").write_text("{")
-    with pytest.raises(CorruptData, match="how far answers were moved"):
-        moved(stage, tmp_path)
+def test_several_at_once_move_each_answer_once(stage):
+    """Another one comes at every point of the first."""
+    calls = []
+
+    def another(point, what):
+        if len(calls) < 20 and calls[-1:] != ["inside"]:
+            calls.append("inside")
+            moved(stage)
+            calls.append(point)
+
+    moved(stage, fault=another)
+    assert ids(stage.offline) == sorted(f"r{i}" for i in range(30))
+
+
+def test_what_is_in_tables_may_go_from_the_log(stage):
+    moved(stage, trim_before_us=2**60)
+    topic = predictions_topic("m")
+    assert stage.log.spans(topic)[0].start == stage.log.spans(topic)[0].end
+    assert moved(stage).answers == 0
+
+
+def test_answers_that_went_before_they_were_moved_are_missed(stage):
+    stage.log.trim(predictions_topic("m"), 0, 5)
+    with pytest.raises(CorruptData, match="no longer holds answers"):
+        moved(stage)

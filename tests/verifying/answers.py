@@ -16,11 +16,11 @@ from gapless.adapters.delta import DeltaStore
 from gapless.arrow import KNOWN_AT, OFFSET, TIMESTAMP
 from gapless.clock import DAY, HOUR
 from gapless.errors import Transient
-from gapless.ports.places import place_of
 from gapless.online import Layout, OnlineReader, materialize
 from gapless.online.offsets import Offset, to_bytes
 from gapless.online.topology import announce
 from gapless.ports.online import Update
+from gapless.ports.places import place_of
 from gapless.ports.scorer import Scores
 from gapless.product import Trust
 from gapless.serving import Version

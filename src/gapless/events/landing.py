@@ -47,6 +47,7 @@ __all__ = [
     "next_record",
     "partitions_landed",
     "trim_landed",
+    "trim_older",
     "warm_intake",
 ]
 
@@ -115,15 +116,23 @@ def land(
 
 
 def trim_landed(log: EventLog, source: EventSource, partition: int, *, below: int, known_before_us: int) -> int:
-    """Records that were appended before an instant, and have an offset below `below`, may go.
+    """`trim_older` of the source's topic.
 
     Parameters:
         below — everything before it is landed, and nobody reads it again: at most `Landed.end`.
+    """
+    return trim_older(log, events_topic(source), partition, below=below, known_before_us=known_before_us)
+
+
+def trim_older(log: EventLog, topic: str, partition: int, *, below: int, known_before_us: int) -> int:
+    """Records that were appended before an instant, and have an offset below `below`, may go.
+
+    Parameters:
+        below — nobody reads anything before it again.
 
     Returns: the offset before which records may go. It is found by halving, so where instants do not grow with the
         offsets a record may go or stay that is younger or older than its neighbours.
     """
-    topic = events_topic(source)
     span = log.spans(topic)[partition]
     low, high = span.start, min(below, span.end)
     while low < high:

@@ -11,23 +11,26 @@ import numpy.typing as npt
 from gapless.clock import HOUR
 from gapless.online.record import HEAD_BYTES, HEAD_SIZE, RECORD_VERSION
 from gapless.windows.jit import BITS, INT, compiled, digest, types
+from gapless.windows.states import kernels
 from gapless.windows.states.checking import crc32
-from gapless.windows.states.kernels import BYTES, FILES
+from gapless.windows.states.kernels import BYTES
 from gapless.windows.states.words import PADDING, load, load_byte, store, store_byte
 from gapless.windows.window import BEGINNING
 
-__all__ = ["Heads", "heads_of", "oldest_kept", "put_heads"]
+__all__ = ["FILES", "NEVER", "Heads", "heads_of", "oldest_kept", "put_heads"]
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
-_VERSION = digest(["jit", *(f"states/{name}" for name in FILES), "../online/heads", "../online/record"])
+FILES = ("jit", *(f"states/{name}" for name in kernels.FILES), "../online/heads", "../online/record")
+_VERSION = digest(FILES)
 _OUT = types.int64[:, ::1]
 _VIEW = types.Array(types.int64, 2, "C", readonly=True)
-_NONE, _GOOD, _DAMAGED = -1, 0, 1
+_NONE = -1
 _POSITION, _NEWEST, _WAITING, _CHANGES, _STATE, _STOP = range(6)
 _U32 = (1 << 32) - 1
 NEVER = 2**63 - 1
+"""Later than any instant."""
 
 
 @dataclass(frozen=True)

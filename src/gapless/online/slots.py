@@ -120,9 +120,9 @@ def _group_state(layout: Layout, data: bytes | None, known: Offset | None) -> Gr
 
 
 def _as_of_us(parts: Sequence[GroupState]) -> int | None:
-    """Of a group: what comes in by the log keeps it fresh, where anything does; then all of it must be there."""
+    """Of a group: where the topology names partitions, what comes in by them keeps it fresh, and all must be there."""
     files, *partitions = parts
-    if files.as_of_us is None or not any(part.is_there for part in partitions):
+    if files.as_of_us is None or not partitions:
         return files.as_of_us
     known = [part.as_of_us for part in partitions if part.as_of_us is not None]
     return min(known) if len(known) == len(partitions) else None

@@ -13,8 +13,19 @@ __all__ = [
     "outcomes_table",
     "predictions_table",
     "quarantine_table",
+    "settled_table",
     "source_table",
 ]
+
+
+def settled_table(model: str, partition: int) -> str:
+    """The name of the table that says how far one partition of a model's answers was moved from the log into tables.
+
+    Examples:
+        >>> settled_table("late_arrival", 0)
+        'settled/late_arrival/0'
+    """
+    return f"settled/{model}/{partition}"
 
 
 def source_table(source: EventSource) -> str:

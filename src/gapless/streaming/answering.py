@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,19 +21,21 @@ from gapless.features import plan_groups
 from gapless.online.layout import Layout
 from gapless.online.slots import Slots
 from gapless.online.topology import TOPOLOGY_KEY
-from gapless.ports.events import Member, Outgoing, TopicPartition
+from gapless.ports.events import MAX_RECORD_BYTES, Member, Outgoing, TopicPartition
 from gapless.ports.places import place_of
 from gapless.ports.topics import events_topic, predictions_topic
 from gapless.product import EventSource
 from gapless.serving.answers import Answer, Row
-from gapless.serving.chain import Chain
+from gapless.serving.chain import Chain, attempted
 from gapless.streaming.cursor import Cursor
+from gapless.streaming.cutting import Queue
 from gapless.streaming.overlay import Overlay
 from gapless.streaming.world import World
 
 __all__ = ["ENTRY_HEADER", "Answering", "Requests"]
 
 ENTRY_HEADER = "gapless-entry"
+_SHOWN = 1_000  # characters of what is told of a request that cannot be answered
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -50,6 +53,7 @@ class Answering:
 
     Parameters:
         answerer — what answers now; raises NotFound and Transient where nothing does.
+        answered, refused — requests, since the process began; lost — records of them that the log let go of before.
         member — of the group whose offsets say which requests were answered.
     """
 
@@ -61,8 +65,10 @@ class Answering:
     overlay: Overlay
     partitions: dict[int, Requests] = field(default_factory=dict)
     waits_for: str | None = None
+    has_version: bool = False
     answered: int = 0
     refused: int = 0
+    lost: int = 0
     _now: Chain | None = field(default=None, repr=False)
     _slots: tuple[object, bytes | None, Slots] | None = field(default=None, repr=False)
 
@@ -88,7 +94,9 @@ class Answering:
         try:
             found = self.answerer()
         except (NotFound, Transient) as error:
+            self.has_version = False
             return error.what
+        self.has_version = True
         if found is self._now and not unready:
             return None
         self._now, member = None, found.members[0]
@@ -123,11 +131,13 @@ class Answering:
         """
         outputs: list[tuple[str, Outgoing]] = []
         offsets: dict[TopicPartition, int] = {}
+        topic = predictions_topic(self.model)
+        count_of = len(self.world.log.spans(topic))
         for partition, count in counts.items():
             requests = self.partitions[partition]
             taken = requests.intake.take(requests.cursor.first(count))
             for row in _rows(taken.rows, list(self.source.columns)):
-                outputs.append((predictions_topic(self.model), self._outgoing(partition, row, now_us)))
+                outputs.append((topic, self._outgoing(partition % count_of, row, now_us)))
             offsets[requests.cursor.partition] = requests.cursor.offset_after(count)
         self.world.fault("answered", self.model)
         check()
@@ -143,15 +153,48 @@ class Answering:
         assert isinstance(at_us, int), "an event has its time"
         self.overlay.prepare(self._keys(row))
         with self.overlay.at(at_us):
-            try:
-                answered = self._now.answer([row], now_us)
-            except InputError as error:  # this row, and no other, cannot be answered
-                self.refused += 1
-                return Outgoing(partition, _refusal(self.model, name, at_us, error), str(name).encode())
-        self.answered += 1
+            answered = attempted(partial(self._now.answer, [row], now_us))
+        if isinstance(answered, Transient):
+            raise answered
+        if isinstance(answered, Exception):  # this row cannot be answered; the others can
+            return self._refused(partition, name, at_us, answered)
         value = _answer(answered.model, answered.version, answered.rows[0])
-        headers = {"gapless-format": b"json", ENTRY_HEADER: answered.log_entries[0]}
-        return Outgoing(partition, value, str(name).encode(), headers)
+        key, entry = str(name).encode(), answered.log_entries[0]
+        if len(value) + len(key) + len(entry) > MAX_RECORD_BYTES:
+            seen = InputError("the answer is larger than a record may be", seen=f"{len(value) + len(entry):,} bytes")
+            return self._refused(partition, name, at_us, seen)
+        self.answered += 1
+        return Outgoing(partition, value, key, {"gapless-format": b"json", ENTRY_HEADER: entry})
+
+    def _refused(self, partition: int, name: Any, at_us: int, error: Exception) -> Outgoing:
+        self.refused += 1
+        shown = name if isinstance(name, int) else str(name)[:_SHOWN]
+        plain = {"error": type(error).__name__, "what": str(error)[:_SHOWN]}
+        told = error.to_dict() if isinstance(error, GaplessError) else plain
+        answer = {"request_id": shown, "as_of": format_instant(at_us), "model": self.model, "error": told}
+        return Outgoing(partition, _ENCODER.encode(answer), str(shown).encode())
+
+    def fetch(self, now_us: int) -> dict[int, Queue]:
+        """What waits in each partition that `follow` gave.
+
+        Requests that the log let go of before anybody answered them are passed over, counted in `lost`.
+        """
+        queues = {}
+        for partition, requests in self.partitions.items():
+            try:
+                requests.cursor.fetch(now_us)
+            except NotFound:
+                requests = self.partitions[partition] = self._skip(requests)
+                requests.cursor.fetch(now_us)
+            queues[partition] = requests.cursor.queue()
+        return queues
+
+    def _skip(self, requests: Requests) -> Requests:
+        where = requests.cursor.partition
+        begins = self.world.log.spans(where.topic)[where.partition].start
+        self.lost += begins - requests.cursor.offset
+        self.member.commit([], {where: begins})
+        return self._open(where)
 
     def _keys(self, row: Row) -> Sequence[bytes]:
         """What answering the row will read, by the first version that is asked."""
@@ -185,8 +228,3 @@ def _answer(model: str, version: str, answer: Answer) -> bytes:
             "reasons": answer.reasons,
         }
     )
-
-
-def _refusal(model: str, request_id: Any, at_us: int, error: GaplessError) -> bytes:
-    told = {"request_id": request_id, "as_of": format_instant(at_us), "model": model, "error": error.to_dict()}
-    return _ENCODER.encode(told)

@@ -17,7 +17,7 @@ from gapless.ports.places import filling_after
 from gapless.streaming.parts import Part
 from gapless.windows.window import BEGINNING
 
-__all__ = ["check_there", "explain_refusal", "forget", "new_fillings"]
+__all__ = ["check_there", "explain_refusal", "forget", "is_older", "mark_lost", "new_fillings"]
 
 _PAGE_KEYS = 10_000
 
@@ -43,15 +43,22 @@ def explain_refusal(
     Raises: Conflict, always: what is there has to be read anew.
     """
     keys = [*updates, *offsets]
-    lost = {
-        namespace_of(key)
-        for key, data in zip(keys, store.read(keys), strict=True)
-        if data is None or (key in updates and unpack(data).position < updates[key].position)
-    }
+    found = dict(zip(keys, store.read(keys), strict=True))
+    lost = {namespace_of(key) for key, update in updates.items() if _is_behind(found[key], update.position)}
+    lost |= {namespace_of(key) for key, update in offsets.items() if is_older(found[key], update.after or 0)}
     for part in parts:
         if part.layout.namespace in lost:
-            _mark_lost(store, part)
+            mark_lost(store, part)
     raise _changed(lost=bool(lost))
+
+
+def _is_behind(record: bytes | None, position: int) -> bool:
+    return record is None or unpack(record).position < position
+
+
+def is_older(offset_record: bytes | None, position: int) -> bool:
+    """Whether a store holds no offset record, or one of an earlier commit than it had taken."""
+    return offset_record is None or from_bytes(offset_record).position < position
 
 
 def new_fillings(store: OnlineStore, parts: Collection[Part]) -> None:
@@ -81,7 +88,7 @@ def new_fillings(store: OnlineStore, parts: Collection[Part]) -> None:
 def forget(store: OnlineStore, parts: Collection[Part]) -> None:
     """Readers see none of these parts, and whoever opens them fills them anew, from the first event."""
     for part in parts:
-        _mark_lost(store, part)
+        mark_lost(store, part)
 
 
 def _pages(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
@@ -99,7 +106,8 @@ def _newest_of(data: bytes | None, *, is_offset: bool) -> int | None:
         return 1 if is_offset else None
 
 
-def _mark_lost(store: OnlineStore, part: Part) -> None:
+def mark_lost(store: OnlineStore, part: Part) -> None:
+    """Readers see that the part is not there, and it begins anew when it is opened."""
     nothing = msgspec.structs.replace(part.offset, position=part.offset.position + 2, offset=0, as_of_us=None)
     store.commit({}, {part.layout.offset_key: Update(nothing.position, to_bytes(nothing))})
     store.remove(part.layout.filling_key)

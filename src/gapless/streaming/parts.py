@@ -15,9 +15,10 @@ from gapless.ports.online import OnlineStore, Update
 from gapless.streaming.applying import Applied, Read, apply
 from gapless.streaming.recent import Recent, Step
 
-__all__ = ["Change", "Part", "opened"]
+__all__ = ["NOTHING", "Change", "Part", "opened"]
 
 NOTHING = Offset(0, 0, 0, None)
+"""Of a part that nobody ever wrote."""
 
 
 @dataclass

@@ -22,7 +22,7 @@ from gapless.ports.places import place_of
 from gapless.ports.topics import events_topic
 from gapless.product import EventSource
 from gapless.streaming.answering import Answering
-from gapless.streaming.cutting import Cut, cut
+from gapless.streaming.cutting import Cut, Queue, cut
 from gapless.streaming.filling import fill_one
 from gapless.streaming.losing import check_there, explain_refusal
 from gapless.streaming.overlay import Overlay
@@ -124,14 +124,12 @@ class Processor:
         """
         self._follow()
         unready = {part.group for shard in self.shards.values() for part in shard.parts if not part.ready}
-        asked = {one.model: one.follow(unready) for one in self.answering}
+        asked = [one for one in self.answering if one.follow(unready)]
         now_us = self.world.clock.now_us()
-        queues = {}
+        queues: dict[tuple[str, int, str], Queue] = {}
         # Requests first: what was pushed before one of them is then surely among the events that are fetched after it.
-        for model, partitions in asked.items():
-            for partition, requests in partitions.items():
-                requests.cursor.fetch(now_us)
-                queues[model, partition, "requests"] = requests.cursor.queue()
+        for one in asked:
+            queues |= {(one.model, partition, "requests"): queue for partition, queue in one.fetch(now_us).items()}
         for (name, partition), shard in self.shards.items():
             self._fetch(shard, now_us)
             queues[name, partition, "events"] = shard.cursor.queue()
@@ -157,8 +155,14 @@ class Processor:
             del self.shards[gone]
         for name, partition in sorted(mine - self.shards.keys()):
             followed = self.followed[name]
-            announce(self.world.online, name, len(self.world.log.spans(events_topic(followed.source))))
-            self.shards[name, partition] = open_shard(self.world, followed.source, partition, followed.layouts)
+            shard = open_shard(self.world, followed.source, partition, followed.layouts)
+            self.shards[name, partition] = shard
+            self._announce(shard)
+
+    def _announce(self, shard: Shard) -> None:
+        """Readers look for partitions once one of them is all there; what they do not find is missing from then on."""
+        if shard.parts and all(part.ready for part in shard.parts):
+            announce(self.world.online, shard.source.name, len(self.world.log.spans(events_topic(shard.source))))
 
     @staticmethod
     def _fetch(shard: Shard, now_us: int) -> None:
@@ -173,6 +177,7 @@ class Processor:
     def _batch(self, where: Cut, now_us: int) -> _Batch:
         known_us = now_us if where.known_us is None else where.known_us - 1
         refresh = now_us - self._refreshed_us >= self.world.limits.refresh_us
+        self._refreshed_us = now_us if refresh else self._refreshed_us
         shards: dict[tuple[str, int], ShardChange] = {}
         requests: dict[str, dict[int, int]] = {}
         for (name, partition, kind), count in where.counts.items():
@@ -196,7 +201,6 @@ class Processor:
             self.world.fault("committed", str(len(updates)))
             if done.older:
                 explain_refusal(self.world.online, self._ready(), updates, offsets)
-            self._refreshed_us = now_us
         for name, change in batch.shards.items():
             self.shards[name].done(change)
             self._count(name[0], change)
@@ -234,16 +238,18 @@ class Processor:
         for shard in self.shards.values():
             filled = fill_one(self.world, shard, known_us)
             if filled is not None:
+                self._announce(shard)
                 return filled
         return None
 
     def lag(self) -> dict[tuple[str, int], int]:
         """Records of each partition that are in the log and not in the state."""
-        found = {}
-        for (name, partition), shard in self.shards.items():
-            end = self.world.log.spans(events_topic(shard.source))[partition].end
-            found[name, partition] = end - shard.cursor.offset
-        return found
+        shards = list(self.shards.items())  # another thread may ask
+        topics = {name: events_topic(shard.source) for (name, _), shard in shards}
+        spans = {name: self.world.log.spans(topic) for name, topic in topics.items()}
+        return {
+            (name, partition): spans[name][partition].end - shard.cursor.offset for (name, partition), shard in shards
+        }
 
     def reached(self) -> dict[tuple[str, int], int]:
         """The place in each partition below which all events are in, for those whose parts are all ready."""

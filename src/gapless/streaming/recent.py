@@ -23,6 +23,7 @@ from gapless.windows.window import BEGINNING
 __all__ = ["Recent", "Step"]
 
 Ints = npt.NDArray[np.int64]
+_STEP_BYTES = 4_000  # of objects and arrays, whatever is in them
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Step:
     def size(self) -> int:
         """About how much memory it holds."""
         events = self.keyed.events
-        return sum(len(data or b"") for data in self.before.values()) + len(events.key) * (40 + 9 * len(events.inputs))
+        records = sum(len(data or b"") + len(key) for key, data in self.before.items())
+        return _STEP_BYTES + records + 200 * len(self.before) + len(events.key) * (40 + 9 * len(events.inputs))
 
     @cached_property
     def _codes(self) -> Mapping[bytes, int]:

@@ -1,25 +1,24 @@
-"""Answers from the log into the tables that hold all answers: each once, at whatever point it dies.
+"""Answers from the log into the tables that hold all answers: each once, killed at any point, by any number of hands.
 
-    topic predictions.MODEL, partition p ─► entries from the offset noted ─► note the range
-             └─► append(batch_id = the range) ─► note where it ended
-What is in the note is done first by whoever comes next, as the same range.
+    topic predictions.MODEL, partition p ─► the range planned last, again ─► plan the next range ─► append it ─► …
+
+Plans are rows of the table settled/MODEL/p, each named by where it begins, so that only one plan can begin there. A
+range is appended under its own name, so that doing it again adds nothing. Whoever comes does the last plan again, then
+goes on.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from gapless.bundle.folder import sync_folder
-from gapless.errors import CorruptData, NotFound, StorageError
+from gapless.errors import CorruptData, NotFound
+from gapless.events.landing import trim_older
 from gapless.ports.events import EventLog, LogRecord
 from gapless.ports.offline import OfflineStore
+from gapless.ports.tables import settled_table
 from gapless.ports.topics import predictions_topic
 from gapless.serving.compact import fitting_table
 from gapless.serving.entries import Entry, decode_entry
@@ -32,6 +31,8 @@ SETTLE_POINTS = ("planned", "settled_table", "settled")
 """Where `fault(point, what)` is called, in order."""
 
 _READ_BYTES = 1 << 24
+_START, _END = "start", "end"
+_SCHEMA = pa.schema([(_START, pa.int64()), (_END, pa.int64())])
 
 
 @dataclass
@@ -60,20 +61,20 @@ def settle(
     store: OfflineStore,
     model: str,
     definition: Callable[[Entry], Definition],
-    notes: Path,
     *,
+    trim_before_us: int | None = None,
     fault: Callable[[str, str], None] = _no_fault,
 ) -> Settled:
     """Every answer that is in the model's topic now is in its table.
 
     Parameters:
         definition — of the version that an entry names.
-        notes — a folder for how far it came; one process at a time may settle.
+        trim_before_us — records that were appended before, and are in tables, may go from the topic; None: all stay.
 
     Raises: what `definition` raises for a version that cannot be looked up: nothing behind it is moved; CorruptData for
         a damaged entry, or records that the log let go of before they were moved; StorageError, Transient.
 
-    Guarantees: killed at any point and run again, each answer is there once.
+    Guarantees: killed at any point and run again, or run by several at once, each answer is there once.
     """
     topic, report = predictions_topic(model), Settled()
     try:
@@ -81,87 +82,88 @@ def settle(
     except NotFound:  # nothing was ever answered
         return report
     for partition in range(len(spans)):
-        note = notes / f"{topic}-{partition}.json"
-        done, planned = _read_note(note)
-        while True:
-            records = _records(log, topic, partition, done, planned)
-            if not records:
-                break
-            planned = planned or _Range(done, records[-1].offset + 1)
-            _write_note(note, done, planned)
-            fault("planned", topic)
-            batch_id = f"answers:{topic}:{partition}:{planned.start}-{planned.end}"
-            _append(store, definition, records, batch_id, report, fault)
-            done, planned = planned.end, None
-            _write_note(note, done, None)
-            fault("settled", topic)
+        run = _Run(log, store, model, partition, definition, report, fault)
+        end = run.to_the_end()
+        if trim_before_us is not None:
+            trim_older(log, topic, partition, below=end, known_before_us=trim_before_us)
     return report
 
 
-def _records(log: EventLog, topic: str, partition: int, done: int, planned: _Range | None) -> list[LogRecord]:
-    """The next range, or all of the one that was planned."""
-    if planned is None:
-        return log.read(topic, partition, done, max_bytes=_READ_BYTES)
-    return list(_all_of(log, topic, partition, planned))
+class _Run:
+    """One partition."""
 
+    def __init__(
+        self,
+        log: EventLog,
+        store: OfflineStore,
+        model: str,
+        partition: int,
+        definition: Callable[[Entry], Definition],
+        report: Settled,
+        fault: Callable[[str, str], None],
+    ) -> None:
+        self._log, self._store, self._partition, self._definition = log, store, partition, definition
+        self._topic, self._plans = predictions_topic(model), settled_table(model, partition)
+        self._report, self._fault = report, fault
 
-def _all_of(log: EventLog, topic: str, partition: int, planned: _Range) -> Iterator[LogRecord]:
-    at = planned.start
-    while at < planned.end:
-        found = [one for one in log.read(topic, partition, at, max_bytes=_READ_BYTES) if one.offset < planned.end]
-        if not found:
-            return
-        yield from found
-        at = found[-1].offset + 1
+    def to_the_end(self) -> int:
+        """All of it is in tables; gives the offset after it."""
+        last, begins = self._last_plan(), self._log.spans(self._topic)[self._partition].start
+        if last is not None and begins < last.end:  # else it was done before it was let go of
+            self._do(_Range(max(last.start, begins), last.end))
+        while (following := self._plan(0 if last is None else last.end)) is not None:
+            self._do(following)
+            last = following
+        return 0 if last is None else last.end
 
+    def _last_plan(self) -> _Range | None:
+        if self._store.version(self._plans) is None:
+            return None
+        plans = self._store.read(self._plans, columns=[_START, _END]).read_all().to_pylist()
+        newest = max(plans, key=lambda plan: plan[_START])
+        return _Range(newest[_START], newest[_END])
 
-def _append(
-    store: OfflineStore,
-    definition: Callable[[Entry], Definition],
-    records: list[LogRecord],
-    batch_id: str,
-    report: Settled,
-    fault: Callable[[str, str], None],
-) -> None:
-    entries = [decode_entry(record.headers[ENTRY_HEADER]) for record in records if ENTRY_HEADER in record.headers]
-    landing = Landing(definition)
-    landing.add(entries)
-    for name, schema, batches in landing.tables():
-        table = fitting_table(store, name, schema)
-        commit = store.append(table, pa.RecordBatchReader.from_batches(schema, batches), batch_id=batch_id)
-        report.tables[table] = report.tables.get(table, 0) + commit.rows
-        fault("settled_table", table)
-    report.answers += len(entries)
-    report.refused += len(records) - len(entries)
+    def _plan(self, start: int) -> _Range | None:
+        """The range that begins there, as this or another one planned it; None at the end of the topic."""
+        records = self._read(start)
+        if not records:
+            return None
+        row = pa.record_batch([[start], [records[-1].offset + 1]], schema=_SCHEMA)
+        rows = pa.RecordBatchReader.from_batches(_SCHEMA, [row])
+        self._store.append(self._plans, rows, batch_id=f"from:{start}")
+        self._fault("planned", self._topic)
+        return self._last_plan()
 
+    def _do(self, planned: _Range) -> None:
+        """Of a range whose beginning is gone, all is in tables already: its name says so."""
+        records: list[LogRecord] = []
+        at = planned.start
+        while at < planned.end and (found := self._read(at)):
+            records += [record for record in found if record.offset < planned.end]
+            at = found[-1].offset + 1
+        self._append(records, f"answers:{self._topic}:{self._partition}:-{planned.end}")
+        self._fault("settled", self._topic)
 
-def _read_note(note: Path) -> tuple[int, _Range | None]:
-    try:
-        found: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
-        planned = found["planned"]
-        return int(found["done"]), None if planned is None else _Range(int(planned[0]), int(planned[1]))
-    except FileNotFoundError:
-        return 0, None
-    except (ValueError, KeyError, TypeError, IndexError) as problem:
-        raise CorruptData(
-            "the note of how far answers were moved into tables cannot be read",
-            seen=str(problem),
-            where=str(note),
-            next_step="look which answers of the topic are in the table, and write the offset after them as "
-            '{"done": OFFSET, "planned": null}',
-        ) from problem
+    def _append(self, records: list[LogRecord], batch_id: str) -> None:
+        entries = [decode_entry(record.headers[ENTRY_HEADER]) for record in records if ENTRY_HEADER in record.headers]
+        landing, added = Landing(self._definition), 0
+        landing.add(entries)
+        for name, schema, batches in landing.tables():
+            table = fitting_table(self._store, name, schema)
+            commit = self._store.append(table, pa.RecordBatchReader.from_batches(schema, batches), batch_id=batch_id)
+            self._report.tables[table] = self._report.tables.get(table, 0) + commit.rows
+            added += commit.rows
+            self._fault("settled_table", table)
+        self._report.answers += added
+        self._report.refused += len(records) - len(entries)
 
-
-def _write_note(note: Path, done: int, planned: _Range | None) -> None:
-    fresh = note.with_suffix(".new")
-    text = json.dumps({"done": done, "planned": None if planned is None else [planned.start, planned.end]})
-    try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        with open(fresh, "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(note)
-        sync_folder(note.parent)
-    except OSError as problem:
-        raise StorageError("could not note how far answers were moved", seen=str(problem), where=str(note)) from problem
+    def _read(self, offset: int) -> list[LogRecord]:
+        try:
+            return self._log.read(self._topic, self._partition, offset, max_bytes=_READ_BYTES)
+        except NotFound as error:
+            raise CorruptData(
+                "the log no longer holds answers that were not moved into tables",
+                seen=str(error.seen),
+                allowed=f"{self._topic}, partition {self._partition}, from offset {offset} on",
+                next_step="keep topics of answers until gapless compact has run; what is gone cannot be had again",
+            ) from error

@@ -17,8 +17,8 @@ from gapless.ports.topics import events_topic
 from gapless.product import EventSource
 from gapless.streaming.applying import Read
 from gapless.streaming.cursor import Cursor
-from gapless.streaming.losing import new_fillings
-from gapless.streaming.parts import Change, Part, opened
+from gapless.streaming.losing import mark_lost, new_fillings
+from gapless.streaming.parts import NOTHING, Change, Part, opened
 from gapless.streaming.world import World
 
 __all__ = ["Shard", "ShardChange", "lost_events", "open_shard"]
@@ -102,14 +102,24 @@ def open_shard(world: World, source: EventSource, partition: int, layouts: Seque
     """
     limits, topic = world.limits, TopicPartition(events_topic(source), partition)
     parts = opened(layouts, partition, world.online, recent_bytes=limits.recent_bytes)
-    new_fillings(world.online, parts)
     landed = _landed(world, source, partition)
+    _fall_back(world, source, partition, parts, landed)
+    new_fillings(world.online, parts)
     ready = [record_of(part.offset.offset) for part in parts if part.ready]
     start = min(ready) if ready else landed
     _check_retained(world, source, partition, start)
     intake = warm_intake(world.log, world.offline, source, partition, place_of(start), horizon=limits.horizon)
     cursor = Cursor(world.log, topic, start, max_bytes=limits.buffer_bytes)
     return Shard(source, partition, cursor, intake, parts, landed)
+
+
+def _fall_back(world: World, source: EventSource, partition: int, parts: Sequence[Part], landed: int) -> None:
+    """Parts that lack events which the log let go of are filled anew where these are landed."""
+    begins = world.log.spans(events_topic(source))[partition].start
+    for part in parts:
+        if part.ready and record_of(part.offset.offset) < begins <= landed:
+            mark_lost(world.online, part)
+            part.ready, part.offset = False, NOTHING
 
 
 def _landed(world: World, source: EventSource, partition: int) -> int:

@@ -19,6 +19,7 @@ class Worker:
 
     Parameters:
         prepare — called before the first step and after each thing that went wrong: state of files is there after it.
+        changed — called before each step: whether `prepare` and a new start are due, as after a promotion.
         tell — told what went wrong, and that it goes on by itself.
         wait — waits for so many seconds, or less where it is time to stop.
         poll_s — how long to wait where there is nothing to do: the most that an event waits to be noticed.
@@ -28,6 +29,7 @@ class Worker:
     prepare: Callable[[], None]
     tell: Callable[[GaplessError], None]
     wait: Callable[[float], bool]
+    changed: Callable[[], bool] = lambda: False
     poll_s: float = 0.002
     steps: int = 0
     faults: int = 0
@@ -53,6 +55,9 @@ class Worker:
     def once(self) -> Step | None:
         """One step; None where something went wrong that may pass."""
         try:
+            if self.changed():
+                self._prepared = False
+                self.processor.reset()
             if not self._prepared:
                 self.prepare()
                 self._prepared = True

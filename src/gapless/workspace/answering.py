@@ -36,7 +36,7 @@ class Predictors:
     Parameters:
         clock — one that does not go back; ticks — a clock for durations, in ns.
         allow_pickle — open versions with runtime "python" too, whose pickle then runs.
-        store — what they read, instead of the workspace's own.
+        store — what they read, instead of the workspace's own behind a breaker: who gives it sees its failures.
     """
 
     def __init__(
@@ -49,7 +49,8 @@ class Predictors:
         store: OnlineStore | None = None,
     ) -> None:
         self._parts, self._ticks, self._allow_pickle = parts, ticks, allow_pickle
-        self.clock, self.store = clock, Breaker(store or parts.online, clock)
+        self.clock, self.breaker = clock, Breaker(parts.online, clock)
+        self.store: OnlineStore = store or self.breaker
 
     @classmethod
     def of(cls, parts: Parts, *, allow_pickle: bool = False) -> Self:
@@ -89,7 +90,7 @@ def live(parts: Parts, predictors: Predictors) -> Live:
     memory = Remembered(parts.home("serving") / "live.json", parts.settings.metadata_url)
     follower = Follower(parts.metadata, predictors.load, predictors.clock, memory=memory)
     freshness = {view.name: view.freshness_us for model in parts.product.models for view in model.views}
-    return Live(follower, predictors.store, Views(predictors.store, freshness), closing=parts.online.close)
+    return Live(follower, predictors.breaker, Views(predictors.breaker, freshness), closing=parts.online.close)
 
 
 def live_version(parts: Parts, model: str) -> str:

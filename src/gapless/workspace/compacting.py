@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gapless.bundle import Bundle, feature_set, read_bundle
+from gapless.clock import DAY
 from gapless.errors import CorruptData, NotFound
 from gapless.events.landing import land
 from gapless.ports.topics import events_topic
@@ -13,11 +14,15 @@ from gapless.serving.compact import compact as compact_log
 from gapless.serving.entries import Entry
 from gapless.serving.landing import Definition, definition_of
 from gapless.streaming.settling import Settled, settle
+from gapless.workspace.following import followed
 from gapless.workspace.logs import read_log
 from gapless.workspace.parts import Parts
 from gapless.workspace.versions import bundle_name, fetch_bundle
 
-__all__ = ["answered_bundle", "compact", "land_events"]
+__all__ = ["KEEP_US", "answered_bundle", "compact", "land_events"]
+
+KEEP_US = 7 * DAY
+"""How long records that are in tables stay in the log as well."""
 
 
 def compact(parts: Parts, *, progress: Callable[[int], None] | None = None) -> CompactReport:
@@ -31,7 +36,8 @@ def compact(parts: Parts, *, progress: Callable[[int], None] | None = None) -> C
     with alone(notes):
         for model in parts.product.models:
             if model.streaming:
-                _add(report, settle(parts.events, parts.offline, model.name, definition, notes))
+                before_us = parts.clock.now_us() - KEEP_US
+                _add(report, settle(parts.events, parts.offline, model.name, definition, trim_before_us=before_us))
     report.landed = land_events(parts)
     return report
 
@@ -42,7 +48,8 @@ def land_events(parts: Parts) -> int:
     Raises: what `events.landing.land` raises.
     """
     added = 0
-    for source in parts.product.all_sources.values():
+    for each in followed(parts, []).values():
+        source = each.source
         try:
             partitions = len(parts.events.spans(events_topic(source)))
         except NotFound:  # nothing was ever pushed

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from gapless.clock import SteadyClock
 from gapless.errors import Conflict, GaplessError, RemoteError
-from gapless.events.landing import Landed, trim_landed
-from gapless.online import OnlineReader
+from gapless.events.landing import Landed, partitions_landed, trim_landed
+from gapless.online.topology import announce
 from gapless.ports.tables import source_table
 from gapless.ports.topics import events_topic
 from gapless.product import EventSource, Model
@@ -25,7 +25,8 @@ from gapless.streaming.processor import Processor, Step
 from gapless.streaming.worker import Worker
 from gapless.streaming.world import Limits, World
 from gapless.workspace.answering import Predictors, live
-from gapless.workspace.following import Members, consumer_groups, create_topics, followed, sources
+from gapless.workspace.compacting import KEEP_US
+from gapless.workspace.following import Turn, create_topics, followed, sources
 from gapless.workspace.materializing import fill_files
 from gapless.workspace.parts import Parts
 
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Stream", "StreamOptions", "open_stream"]
 
-_JOINING_S = 30.0
+_LOOK_EVERY_S = 2.0
+_JOINING_S, _PAUSE_S = 30.0, 0.05
 """How long a group of consumers may take to deal out partitions."""
 
 
@@ -55,7 +57,7 @@ class StreamOptions:
     limits: Limits = field(default_factory=Limits)
     answer: bool = True
     land_every_s: float = 60.0
-    keep_us: int = 7 * 86_400_000_000
+    keep_us: int = KEEP_US
     allow_pickle: bool = False
     rebuild: bool = False
     tell: Callable[[GaplessError], None] = lambda error: None
@@ -80,21 +82,22 @@ class Stream:
         self._looked_s = 0.0
         self.notes: list[str] = []
         create_topics(parts)
+        self._turn = Turn(parts)
         models = [model for model in parts.product.models if model.streaming and options.answer]
         self.processor = Processor(
             self.world,
             followed(parts, self.notes),
-            Members.of(parts),
+            self._turn.members(parts),
             [self._answering(model) for model in models],
             self._overlay,
         )
         if options.rebuild:
             self._forget()
-        self.worker = Worker(self.processor, self._prepare, options.tell, self._wait)
+        self.worker = Worker(self.processor, self._prepare, options.tell, self._wait, self._deployments_changed)
         self.lander = Lander(
             self.world, self._to_land, every_s=options.land_every_s, after=self._trim, others=self._take_in_files
         )
-        self._files: dict[str, int | None] = self._versions_of_files()
+        self._files: dict[str, int | None] = {}
 
     # ---- running -------------------------------------------------------------------------------------
 
@@ -102,35 +105,57 @@ class Stream:
         """Until `stop`. Raises: what the worker raises."""
         self.lander.start()
         _collect_rarely()
-
-        def watched(step: Step) -> None:
-            self._look_at_deployments()
-            watch(step)
-
-        self.worker.run(self._stop.is_set, watch=watched)
+        self.worker.run(self._stop.is_set, watch=watch)
 
     def run_to_end(self, watch: Callable[[Step], None] = lambda step: None) -> None:
         """Until everything that is in the log now is in the state, and every request that is there is answered.
 
         Raises: Conflict where other processes have every partition; what the worker raises.
         """
-        idle, waited_s = 0, 0.0
-        while idle < 2 and not self._stop.is_set():
+        ends, waited_s = self._ends(), 0.0
+        while not self._stop.is_set():
             step = self.worker.once()
-            if step is None:
-                self._wait(0.05)
+            if step is not None:
+                watch(step)
+                if self._reached(ends):
+                    return
+            if step is not None and not step.idle:
+                waited_s = 0.0
                 continue
-            watch(step)
-            idle = idle + 1 if step.idle else 0
-            if step.idle and not self._holds_partitions():
-                idle, waited_s = 0, waited_s + 0.05
-                self._wait(0.05)
-                if waited_s > _JOINING_S:
-                    raise Conflict(
-                        "other processes have every partition of the event log",
-                        seen="no partition for this one",
-                        next_step="let them go on, or stop one of them first",
-                    )
+            if waited_s > _JOINING_S:
+                raise self._stuck()
+            waited_s += _PAUSE_S
+            self._wait(_PAUSE_S)
+
+    def _stuck(self) -> Conflict:
+        waits = [each.waits_for for each in self.processor.answering if each.waits_for]
+        nothing = "no partition for this process" if not self._holds_partitions() else ""
+        return Conflict(
+            "the stream does not come to the end of the log",
+            seen=self.worker.last_fault or nothing or ", ".join(waits) or "nothing to do",
+            next_step="other processes may have the partitions: let them go on, or stop them first",
+        )
+
+    def _ends(self) -> dict[str, list[int]]:
+        """By topic, the end of each partition now."""
+        topics = [events_topic(source) for source in sources(self._parts)]
+        return {topic: [span.end for span in self.world.log.spans(topic)] for topic in topics}
+
+    def _reached(self, ends: Mapping[str, Sequence[int]]) -> bool:
+        """Whether all of it that is this process's is in and answered, but for models that nothing answers for."""
+        processor = self.processor
+        if not self._holds_partitions() or processor.fresh_us is None:
+            return False
+        return all(
+            all(part.ready for part in shard.parts)
+            and shard.cursor.offset >= ends[events_topic(shard.source)][shard.partition]
+            for shard in processor.shards.values()
+        ) and all(
+            requests.cursor.offset >= ends[events_topic(each.source)][partition]
+            for each in processor.answering
+            if each.has_version
+            for partition, requests in each.partitions.items()
+        )
 
     def _holds_partitions(self) -> bool:
         """Whether every group that was joined has given this process something to do."""
@@ -147,6 +172,7 @@ class Stream:
         self.processor.member.close()
         for each in self.processor.answering:
             each.member.close()
+        self._turn.close()
         if self._live is not None:
             self._live.close()
 
@@ -165,7 +191,7 @@ class Stream:
                 )
             ],
             "answers": {
-                each.model: {"answered": each.answered, "refused": each.refused, "waits_for": each.waits_for}
+                each.model: {name: getattr(each, name) for name in ("answered", "refused", "lost", "waits_for")}
                 for each in processor.answering
             },
             "landed": vars(landed),
@@ -193,16 +219,21 @@ class Stream:
             self._live = live(self._parts, predictors)
             self._live.start()
         serving, name = self._live, model.name
-        member = consumer_groups(self.world.log).join(f"gapless.answers.{name}", [events_topic(model.requests)])
+        member = self._turn.join(f"gapless.answers.{name}", [events_topic(model.requests)])
         return Answering(self.world, name, model.requests, lambda: serving.get(name), member, self._overlay)
 
     def _prepare(self) -> None:
-        """The state of files is there for every group: what streams in lies beside it."""
-        layouts = [layout for each in self.processor.followed.values() for layout in each.layouts]
-        groups = [layout.group for layout in layouts]
-        states = OnlineReader(groups, {}, self.world.online).heads().groups
-        missing = {state.namespace for state in states if state.partition is None and state.as_of_us is None}
-        fill_files(self._parts, [layout.group for layout in layouts if layout.namespace.hex() in missing])
+        """The state of files is there for every group, with all that was ingested: what streams in lies beside it.
+
+        Where something streamed before, readers are told first that it belongs to the state: an emptied store must not
+        pass for one that holds all.
+        """
+        for source in sources(self._parts):
+            if partitions_landed(self.world.offline, source):
+                announce(self.world.online, source.name, len(self.world.log.spans(events_topic(source))))
+        self._files = self._versions_of_files()
+        groups = [layout.group for each in self.processor.followed.values() for layout in each.layouts]
+        fill_files(self._parts, groups)
 
     def _versions_of_files(self) -> dict[str, int | None]:
         return {source.name: self.world.offline.version(source_table(source)) for source in sources(self._parts)}
@@ -210,26 +241,26 @@ class Stream:
     def _take_in_files(self) -> None:
         """What was ingested since the last time is in the state of files."""
         now = self._versions_of_files()
-        changed = {name for name, version in now.items() if version != self._files[name]}
+        changed = {name for name, version in now.items() if version != self._files.get(name)}
         now_followed = dict(self.processor.followed)
         fill_files(self._parts, [layout.group for name in changed for layout in now_followed[name].layouts])
         self._files = now
 
-    def _look_at_deployments(self) -> None:
-        """A version that was promoted may need groups that nobody followed."""
+    def _deployments_changed(self) -> bool:
+        """A version that was promoted may need groups that nobody followed: then they are, from now on."""
         now_s = time.monotonic()
-        if now_s - self._looked_s < 2.0:
-            return
+        if now_s - self._looked_s < _LOOK_EVERY_S:
+            return False
         self._looked_s = now_s
         try:
             revision = self._parts.metadata.deployments.revision()
         except RemoteError:
-            return
-        if self._revision not in (None, revision):
-            self.processor.followed = followed(self._parts, self.notes)
-            self.processor.reset()
-            self._prepare()
-        self._revision = revision
+            return False
+        known, self._revision = self._revision, revision
+        if known in (None, revision):
+            return False
+        self.processor.followed = followed(self._parts, self.notes)
+        return True
 
     # ---- landing -------------------------------------------------------------------------------------
 
