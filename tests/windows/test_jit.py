@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import gapless
+from gapless.online import heads
 from gapless.windows import jit
 from gapless.windows.states import kernels
 
@@ -37,9 +38,11 @@ def test_compiled_code_is_made_anew_when_any_file_of_it_changes() -> None:
     """Files that hold compiled code are those that the names of the kept code are made of."""
     folder = Path(jit.__file__).parent
     holds = re.compile(r"^@(bare|inlined|compiled|_intrinsic)\b", re.MULTILINE)
+    online = folder.parent / "online"
 
     def files(place: Path) -> set[str]:
         return {path.stem for path in place.glob("*.py") if holds.search(path.read_text(encoding="utf-8"))}
 
     assert files(folder) <= set(jit.FILES)
     assert files(folder / "states") <= set(kernels.FILES)
+    assert files(online) == {"heads"} <= {Path(name).stem for name in heads.FILES}
