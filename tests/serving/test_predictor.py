@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 from time import perf_counter_ns
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -133,7 +134,7 @@ def damage(store, seed):
     key = random.Random(seed).choice(sorted(key for key in store.values if key[8:9] == b"\x01"))
     value = bytearray(store.values[key].value)
     value[-1] ^= 1
-    store.values[key] = replace(store.values[key], value=bytes(value))
+    store.values[key] = msgspec.structs.replace(store.values[key], value=bytes(value))
 
 
 def test_features_are_those_of_batch(world):

@@ -5,10 +5,11 @@ events ─┬─ ingested ─► sources/events ──► materialize ─┐
 """
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter_ns
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -179,4 +180,4 @@ def damage(store, draw):
     key = draw.choice(sorted(key for key in store.values if key[8:9] == b"\x01"))
     value = bytearray(store.values[key].value)
     value[-1] ^= 1
-    store.values[key] = replace(store.values[key], value=bytes(value))
+    store.values[key] = msgspec.structs.replace(store.values[key], value=bytes(value))

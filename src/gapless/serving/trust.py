@@ -123,10 +123,9 @@ class Judge:
             if as_of is None or view in damaged:
                 absent.append(view)
                 found.setdefault("not_materialized" if as_of is None else "state_damaged", []).append({"view": view})
-                continue
-            if at_us - as_of > expected_us:
+            elif at_us - as_of > expected_us:
                 found.setdefault("feature_stale", []).append(_stale(view, at_us - as_of, expected_us))
-            if view in asked_in_past:
+            if view in asked_in_past and view not in damaged:
                 found.setdefault("asked_in_past", []).append({"view": view})
         for one in self._entities:
             for column, nothing in one.empty:
@@ -194,13 +193,15 @@ class Judge:
             if as_of is None:
                 absent[view] = np.ones(len(at_us), np.bool_)
                 found.add("not_materialized", np.arange(len(at_us)), {"view": view})
-                continue
             there = np.ones(len(at_us), np.bool_)
             if view in damaged:
-                absent[view], there = damaged[view], ~damaged[view]
+                there = ~damaged[view]
+            if view in damaged and as_of is not None:
+                absent[view] = damaged[view]
                 found.add("state_damaged", np.flatnonzero(damaged[view]), {"view": view})
-            for i in np.flatnonzero((at_us - as_of > expected_us) & there).tolist():
-                found.add_one("feature_stale", i, _stale(view, int(at_us[i]) - as_of, expected_us))
+            if as_of is not None:
+                for i in np.flatnonzero((at_us - as_of > expected_us) & there).tolist():
+                    found.add_one("feature_stale", i, _stale(view, int(at_us[i]) - as_of, expected_us))
             if view in asked_in_past:
                 found.add("asked_in_past", np.flatnonzero(asked_in_past[view] & there), {"view": view})
         return absent

@@ -24,7 +24,6 @@ from gapless.features import chunked
 from gapless.online.offsets import from_bytes, to_bytes
 from gapless.ports.online import Update
 from gapless.ports.places import PLACE_SHIFT, place_of, record_of
-from gapless.streaming.losing import is_older
 from gapless.streaming.parts import Part
 from gapless.streaming.shard import Shard
 from gapless.streaming.world import World
@@ -93,8 +92,8 @@ def _take(world: World, part: Part, rows: pa.RecordBatch) -> int:
     done = world.online.commit(updates, offsets)
     world.fault("filled", str(end))
     if done.older:
-        if is_older(world.online.read([part.key])[0], part.offset.position):
-            world.online.remove(part.layout.filling_key)  # the store lost some of it: it begins anew
+        # The store lost some of it, or somebody else wrote records that hold less: it begins anew, above all of that.
+        world.online.remove(part.layout.filling_key)
         raise _conflict(part)
     change.done()
     return int(rows.num_rows)

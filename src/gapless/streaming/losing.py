@@ -17,7 +17,7 @@ from gapless.ports.places import filling_after
 from gapless.streaming.parts import Part
 from gapless.windows.window import BEGINNING
 
-__all__ = ["check_there", "explain_refusal", "forget", "is_older", "mark_lost", "new_fillings"]
+__all__ = ["check_there", "explain_refusal", "forget", "mark_lost", "new_fillings"]
 
 _PAGE_KEYS = 10_000
 

@@ -197,16 +197,22 @@ class Processor:
         updates, offsets = batch.updates(), batch.offsets()
         if offsets:
             self.world.fault("states", str(len(updates)))
-            done = self.world.online.commit(updates, offsets)
-            self.world.fault("committed", str(len(updates)))
-            if done.older:
-                explain_refusal(self.world.online, self._ready(), updates, offsets)
+            self._commit(updates, offsets)
         for name, change in batch.shards.items():
             self.shards[name].done(change)
             self._count(name[0], change)
         events = sum(change.taken.events for change in batch.shards.values() if change.taken is not None)
         worked = any(change.count for change in batch.shards.values()) or bool(batch.requests)
         return Step(events, answers, 0, not worked)
+
+    def _commit(self, updates: Mapping[bytes, Update], offsets: Mapping[bytes, Update]) -> None:
+        """Where a store is atomic for a key alone, how far the log is in is said once every record was taken."""
+        store = self.world.online
+        steps = [(updates, offsets)] if store.capabilities.atomic == "commit" else [(updates, {}), ({}, offsets)]
+        for some, ends in steps:
+            if store.commit(some, ends).older:
+                explain_refusal(store, self._ready(), some, ends)
+        self.world.fault("committed", str(len(updates)))
 
     def _answer(self, batch: _Batch, now_us: int) -> int:
         parts = self._ready()
