@@ -23,7 +23,7 @@ from gapless.features import StoreSources, compute, one_batch
 from gapless.online import OnlineReader
 from gapless.ports.topics import predictions_topic
 from gapless.serving.entries import decode_entry
-from gapless.streaming.answering import ENTRY_HEADER
+from gapless.streaming.telling import ENTRY_HEADER
 from gapless.verifying.verified import Verified
 from gapless.workspace import Workspace
 from tests.cli.shop import PRODUCT, tables

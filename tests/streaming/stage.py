@@ -21,9 +21,10 @@ from gapless.serving.chain import Chain
 from gapless.serving.entries import decode_entry
 from gapless.serving.predictor import Predictor
 from gapless.serving.trust import Judge
-from gapless.streaming.answering import ENTRY_HEADER, Answering
+from gapless.streaming.answering import Answering
 from gapless.streaming.overlay import Overlay
 from gapless.streaming.processor import Followed, Processor
+from gapless.streaming.telling import ENTRY_HEADER
 from gapless.streaming.world import Limits, World
 from tests.features.world import EVENTS, MODEL, REQUESTS, START, event_table, request_table
 from tests.online.stores import MemoryStore, TableHistory, request

@@ -9,8 +9,8 @@ from gapless.errors import CorruptData
 from gapless.ports.events import Outgoing
 from gapless.ports.topics import predictions_topic
 from gapless.serving.landing import definition_of
-from gapless.streaming.answering import ENTRY_HEADER
 from gapless.streaming.settling import SETTLE_POINTS, settle
+from gapless.streaming.telling import ENTRY_HEADER
 from gapless.testing import Crash, CrashAtCall
 from tests.features.world import START
 from tests.online.stores import history

@@ -1,20 +1,12 @@
-"""Requests that come as events: each answered once, as of its own instant, into the topic of its model's predictions.
-
-The record of an answer holds it as JSON for everybody, and in a header the entry of the prediction log.
-"""
+"""Requests that come as events: each answered once, as of its own instant, into the topic of its model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
-import msgspec
-import pyarrow as pa
-
-from gapless.clock import format_instant
-from gapless.errors import GaplessError, InputError, NotFound, Transient
+from gapless.errors import InputError, NotFound, Transient
 from gapless.events.intake import Intake
 from gapless.events.landing import warm_intake
 from gapless.features import plan_groups
@@ -25,18 +17,15 @@ from gapless.ports.events import MAX_RECORD_BYTES, Member, Outgoing, TopicPartit
 from gapless.ports.places import place_of
 from gapless.ports.topics import events_topic, predictions_topic
 from gapless.product import EventSource
-from gapless.serving.answers import Answer, Row
+from gapless.serving.answers import Row
 from gapless.serving.chain import Chain, attempted
 from gapless.streaming.cursor import Cursor
 from gapless.streaming.cutting import Queue
 from gapless.streaming.overlay import Overlay
+from gapless.streaming.telling import answer_record, refusal_record, rows_of
 from gapless.streaming.world import World
 
-__all__ = ["ENTRY_HEADER", "Answering", "Requests"]
-
-ENTRY_HEADER = "gapless-entry"
-_SHOWN = 1_000  # characters of what is told of a request that cannot be answered
-_ENCODER = msgspec.json.Encoder()
+__all__ = ["Answering", "Requests"]
 
 
 @dataclass
@@ -136,7 +125,7 @@ class Answering:
         for partition, count in counts.items():
             requests = self.partitions[partition]
             taken = requests.intake.take(requests.cursor.first(count))
-            for row in _rows(taken.rows, list(self.source.columns)):
+            for row in rows_of(taken.rows, list(self.source.columns)):
                 outputs.append((topic, self._outgoing(partition % count_of, row, now_us)))
             offsets[requests.cursor.partition] = requests.cursor.offset_after(count)
         self.world.fault("answered", self.model)
@@ -156,23 +145,13 @@ class Answering:
             answered = attempted(partial(self._now.answer, [row], now_us))
         if isinstance(answered, Transient):
             raise answered
-        if isinstance(answered, Exception):  # this row cannot be answered; the others can
-            return self._refused(partition, name, at_us, answered)
-        value = _answer(answered.model, answered.version, answered.rows[0])
-        key, entry = str(name).encode(), answered.log_entries[0]
-        if len(value) + len(key) + len(entry) > MAX_RECORD_BYTES:
-            seen = InputError("the answer is larger than a record may be", seen=f"{len(value) + len(entry):,} bytes")
-            return self._refused(partition, name, at_us, seen)
-        self.answered += 1
-        return Outgoing(partition, value, key, {"gapless-format": b"json", ENTRY_HEADER: entry})
-
-    def _refused(self, partition: int, name: Any, at_us: int, error: Exception) -> Outgoing:
-        self.refused += 1
-        shown = name if isinstance(name, int) else str(name)[:_SHOWN]
-        plain = {"error": type(error).__name__, "what": str(error)[:_SHOWN]}
-        told = error.to_dict() if isinstance(error, GaplessError) else plain
-        answer = {"request_id": shown, "as_of": format_instant(at_us), "model": self.model, "error": told}
-        return Outgoing(partition, _ENCODER.encode(answer), str(shown).encode())
+        found = answered if isinstance(answered, Exception) else answer_record(partition, answered)
+        if isinstance(found, Outgoing):
+            self.answered += 1
+            return found
+        self.refused += 1  # this row cannot be answered; the others can
+        too_large = InputError("the answer is larger than a record may be", allowed=f"{MAX_RECORD_BYTES:,} bytes")
+        return refusal_record(partition, self.model, name, at_us, found or too_large)
 
     def fetch(self, now_us: int) -> dict[int, Queue]:
         """What waits in each partition that `follow` gave.
@@ -206,25 +185,3 @@ class Answering:
             self._slots = found, topology, Slots(topology, groups)
         slots = self._slots[2]
         return [*slots.head_keys, *slots.keys_of(row)]
-
-
-def _rows(batch: pa.RecordBatch, names: Sequence[str]) -> Iterator[Row]:
-    columns = [batch.column(name) for name in names]
-    plain = [(c.view(pa.int64()) if pa.types.is_timestamp(c.type) else c).to_pylist() for c in columns]
-    for values in zip(*plain, strict=True):
-        yield dict(zip(names, values, strict=True))
-
-
-def _answer(model: str, version: str, answer: Answer) -> bytes:
-    return _ENCODER.encode(
-        {
-            "request_id": answer.request_id,
-            "as_of": format_instant(answer.as_of_us),
-            "model": model,
-            "version": version,
-            "prediction": answer.prediction,
-            "probability": answer.probability,
-            "trust": answer.trust,
-            "reasons": answer.reasons,
-        }
-    )

@@ -23,7 +23,7 @@ from gapless.ports.topics import predictions_topic
 from gapless.serving.compact import fitting_table
 from gapless.serving.entries import Entry, decode_entry
 from gapless.serving.landing import Definition, Landing
-from gapless.streaming.answering import ENTRY_HEADER
+from gapless.streaming.telling import ENTRY_HEADER
 
 __all__ = ["SETTLE_POINTS", "Settled", "settle"]
 

@@ -9,31 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
 
 from gapless.errors import GaplessError, InputError, NotFound, UnknownName
-from gapless.ports.offline import OfflineStore, TextRange, TimeRange
+from gapless.ports.offline import TextRange, TimeRange
+from gapless.testing.offline_rows import SCHEMA, Factory, append, raises, rows_from, same
+from gapless.testing.offline_widening import a_column_keeps_its_type, columns_come_and_go_where_they_may
 from gapless.testing.threads import in_threads
 
 __all__ = [
     "OFFLINE_STORE_CHECKS",
     "check_offline_store",
 ]
-
-Factory = Callable[[str], OfflineStore]
-"""Opens the store of that name; the same name again opens the same one, an unused name an empty one."""
-
-_SCHEMA = pa.schema(
-    [
-        pa.field("key", pa.string()),
-        pa.field("at", pa.timestamp("us", "UTC")),
-        pa.field("amount", pa.float64()),
-        pa.field("count", pa.int64()),
-        pa.field("flag", pa.bool_()),
-    ]
-)
 
 
 def check_offline_store(factory: Factory) -> None:
@@ -45,60 +33,26 @@ def check_offline_store(factory: Factory) -> None:
         check(factory)
 
 
-def _rows(first: int, count: int) -> pa.Table:
-    """Awkward values among plain ones: nulls, an empty string, a zero with a sign, times before 1970."""
-    places = range(first, first + count)
-    return pa.table(
-        [
-            [None if i % 7 == 3 else "" if i % 11 == 5 else f"k{i:06d}é" for i in places],
-            pa.array([(i - 50) * 1_000_000 for i in places], pa.timestamp("us", "UTC")),
-            [None if i % 5 == 2 else -0.0 if i % 13 == 4 else i / 3 for i in places],
-            [None if i % 17 == 8 else i - 9_007_199_254_740_992 for i in places],
-            [None if i % 3 == 1 else i % 2 == 0 for i in places],
-        ],
-        schema=_SCHEMA,
-    )
-
-
-def _append(store: OfflineStore, first: int, count: int, *, batch_id: str, table: str = "sources/t") -> Any:
-    reader = _rows(first, count).to_reader(max_chunksize=7)
-    return store.append(table, reader, batch_id=batch_id, offset_column="_offset")
-
-
-def _raises(kind: type[Exception], action: Callable[[], object], *, says: str) -> None:
-    try:
-        action()
-    except kind as problem:
-        said = str(problem)
-    else:
-        raise AssertionError(f"no {kind.__name__}")
-    assert says in said, f"{says!r} is not in: {said}"
-
-
-def _same(table: pa.Table, expected: pa.Table) -> None:
-    assert table.combine_chunks().equals(expected.combine_chunks()), f"{table}\nis not\n{expected}"
-
-
 def rows_come_back_in_order_with_dense_offsets(factory: Factory) -> None:
     store = factory("order")
-    assert _append(store, 0, 40, batch_id="a").rows == 40
-    assert _append(store, 40, 25, batch_id="b").rows == 25
+    assert append(store, 0, 40, batch_id="a").rows == 40
+    assert append(store, 40, 25, batch_id="b").rows == 25
     found = store.read("sources/t").read_all()
     assert found.column("_offset").to_pylist() == list(range(65))
-    _same(found.drop_columns(["_offset"]), _rows(0, 65))
+    same(found.drop_columns(["_offset"]), rows_from(0, 65))
     zeros = [str(x) for x in found.column("amount").to_pylist() if x == 0]
     assert "-0.0" in zeros, "the sign of a zero is lost"
 
 
 def a_batch_counts_once_and_is_not_read_again(factory: Factory) -> None:
     store = factory("once")
-    first = _append(store, 0, 10, batch_id="a")
+    first = append(store, 0, 10, batch_id="a")
 
     def explode() -> Iterator[pa.RecordBatch]:
         raise AssertionError("a repeated batch was read")
         yield
 
-    reader = pa.RecordBatchReader.from_batches(_SCHEMA, explode())
+    reader = pa.RecordBatchReader.from_batches(SCHEMA, explode())
     again = factory("once").append("sources/t", reader, batch_id="a", offset_column="_offset")
     assert (again.repeated, again.rows, again.version) == (True, 0, first.version)
     assert store.has_batch("sources/t", "a")
@@ -109,74 +63,72 @@ def a_batch_counts_once_and_is_not_read_again(factory: Factory) -> None:
 def versions_count_up_and_stay(factory: Factory) -> None:
     store = factory("versions")
     assert store.version("sources/t") is None
-    versions = [_append(store, 10 * i, 10, batch_id=str(i)).version for i in range(4)]
+    versions = [append(store, 10 * i, 10, batch_id=str(i)).version for i in range(4)]
     assert versions == [0, 1, 2, 3]
     assert store.version("sources/t") == 3
     for version in versions:
         found = store.read("sources/t", version=version).read_all()
-        _same(found.drop_columns(["_offset"]), _rows(0, 10 * (version + 1)))
+        same(found.drop_columns(["_offset"]), rows_from(0, 10 * (version + 1)))
         assert store.stats("sources/t", version=version).rows == 10 * (version + 1)
 
 
 def a_reader_stays_at_its_version(factory: Factory) -> None:
     store = factory("pinned")
-    _append(store, 0, 10, batch_id="a")
+    append(store, 0, 10, batch_id="a")
     reader = store.read("sources/t")
-    _append(store, 10, 10, batch_id="b")
+    append(store, 10, 10, batch_id="b")
     assert reader.read_all().num_rows == 10
 
 
 def columns_come_as_asked(factory: Factory) -> None:
     store = factory("columns")
-    _append(store, 0, 20, batch_id="a")
+    append(store, 0, 20, batch_id="a")
     found = store.read("sources/t", columns=["count", "key"]).read_all()
-    _same(found, _rows(0, 20).select(["count", "key"]))
+    same(found, rows_from(0, 20).select(["count", "key"]))
 
 
 def ranges_filter_exactly(factory: Factory) -> None:
     store = factory("ranges")
     for i in range(5):
-        _append(store, 20 * i, 20, batch_id=str(i))
+        append(store, 20 * i, 20, batch_id=str(i))
     whole = store.read("sources/t").read_all()
     us = whole.column("at").cast(pa.int64()).to_pylist()
     for start, end in [(None, None), (-50_000_000, 0), (0, 1), (1, 1_000_001), (7, None), (None, -49_000_000), (9, 9)]:
         expected = [(start is None or t >= start) and (end is None or t < end) for t in us]
         found = store.read("sources/t", within=TimeRange("at", start, end)).read_all()
-        _same(found, whole.filter(pa.array(expected)))
+        same(found, whole.filter(pa.array(expected)))
         aside = store.read("sources/t", columns=["key"], within=TimeRange("at", start, end)).read_all()
-        _same(aside, whole.filter(pa.array(expected)).select(["key"]))
+        same(aside, whole.filter(pa.array(expected)).select(["key"]))
     found = store.read("sources/t", within=TimeRange("_offset", 33, 61)).read_all()
-    _same(found, whole.slice(33, 28))
+    same(found, whole.slice(33, 28))
     for first, last in [("", "k000010é"), ("k00002", "k00004"), ("k000030é", "k000030é"), ("z", "a")]:
         keys = whole.column("key").to_pylist()
         expected = [key is not None and first.encode() <= key.encode() <= last.encode() for key in keys]
-        _same(
-            store.read("sources/t", within=TextRange("key", first, last)).read_all(), whole.filter(pa.array(expected))
-        )
+        same(store.read("sources/t", within=TextRange("key", first, last)).read_all(), whole.filter(pa.array(expected)))
 
 
 def no_rows_are_a_batch_too(factory: Factory) -> None:
     store = factory("empty")
-    commit = _append(store, 0, 0, batch_id="none")
+    commit = append(store, 0, 0, batch_id="none")
     assert (commit.rows, commit.version, commit.repeated) == (0, 0, False)
     assert store.has_batch("sources/t", "none")
     assert store.read("sources/t").read_all().num_rows == 0
-    assert store.read("sources/t").schema.names == [*_SCHEMA.names, "_offset"]
+    assert store.read("sources/t").schema.names == [*SCHEMA.names, "_offset"]
     assert store.stats("sources/t").rows == 0
-    _append(store, 0, 3, batch_id="some")
+    append(store, 0, 3, batch_id="some")
     assert store.read("sources/t").read_all().column("_offset").to_pylist() == [0, 1, 2]
 
 
 def a_reader_that_fails_leaves_nothing(factory: Factory) -> None:
     store = factory("failing")
-    _append(store, 0, 5, batch_id="a")
+    append(store, 0, 5, batch_id="a")
 
     def fail() -> Iterator[pa.RecordBatch]:
-        yield from _rows(5, 100).to_batches()
+        yield from rows_from(5, 100).to_batches()
         raise InputError("row 101 is bad")
 
-    reader = pa.RecordBatchReader.from_batches(_SCHEMA, fail())
-    _raises(
+    reader = pa.RecordBatchReader.from_batches(SCHEMA, fail())
+    raises(
         InputError,
         lambda: store.append("sources/t", reader, batch_id="b", offset_column="_offset"),
         says="row 101 is bad",
@@ -184,17 +136,17 @@ def a_reader_that_fails_leaves_nothing(factory: Factory) -> None:
     assert not store.has_batch("sources/t", "b")
     assert store.version("sources/t") == 0
     assert store.read("sources/t").read_all().num_rows == 5
-    _append(store, 5, 5, batch_id="b")
+    append(store, 5, 5, batch_id="b")
     assert store.read("sources/t").read_all().column("_offset").to_pylist() == list(range(10))
 
 
 def other_columns_are_refused(factory: Factory) -> None:
     store = factory("schema")
-    _append(store, 0, 5, batch_id="a")
-    renamed = _rows(5, 5).rename_columns(["key", "at", "amount", "number", "flag"])
-    for table in (renamed, _rows(5, 5).drop_columns(["flag"]), _rows(5, 5).select(_SCHEMA.names[::-1])):
+    append(store, 0, 5, batch_id="a")
+    renamed = rows_from(5, 5).rename_columns(["key", "at", "amount", "number", "flag"])
+    for table in (renamed, rows_from(5, 5).drop_columns(["flag"]), rows_from(5, 5).select(SCHEMA.names[::-1])):
         reader = table.to_reader()
-        _raises(
+        raises(
             InputError,
             lambda reader=reader: store.append("sources/t", reader, batch_id="b", offset_column="_offset"),  # type: ignore[misc]
             says="columns differ",
@@ -202,70 +154,29 @@ def other_columns_are_refused(factory: Factory) -> None:
     assert store.version("sources/t") == 0
 
 
-def columns_come_and_go_where_they_may(factory: Factory) -> None:
-    store = factory("widen")
-    old, wide = _rows(0, 20), _rows(20, 20).append_column("more", pa.array([f"m{i}" for i in range(20)]))
-    narrow = wide.slice(10).drop_columns(["flag", "at"]).select(["more", "key", "amount", "count"])
-    for batch_id, table in (("a", old), ("b", wide), ("c", narrow), ("d", _rows(40, 5))):
-        options: dict[str, Any] = {"batch_id": batch_id, "offset_column": "_offset", "widen": True}
-        assert store.append("sources/w", table.to_reader(max_chunksize=7), **options).rows == table.num_rows
-        assert store.append("sources/w", table.to_reader(), **options).repeated
-    names = ["more", "flag", "key", "_offset"]
-    found = store.read("sources/w", columns=names).read_all()
-    first = [None] * 20
-    more = [*first, *wide.column("more").to_pylist(), *narrow.column("more").to_pylist(), *first[:5]]
-    flags = [*old.column("flag").to_pylist(), *wide.column("flag").to_pylist(), *first[:10]]
-    assert found.column("more").to_pylist() == more
-    assert found.column("flag").to_pylist() == [*flags, *_rows(40, 5).column("flag").to_pylist()]
-    assert found.column("_offset").to_pylist() == list(range(55))
-    assert set(store.read("sources/w").schema.names) == {*_SCHEMA.names, "more", "_offset"}
-    _same(store.read("sources/w", columns=["more"]).read_all(), found.select(["more"]))
-    for within in (TextRange("more", "m3", "m5"), TimeRange("at", None, -45_000_000), TimeRange("_offset", 15, 43)):
-        kept = store.read("sources/w", columns=names, within=within).read_all()
-        whole = store.read("sources/w", columns=["_offset"], within=within).read_all()
-        places = whole.column("_offset").to_pylist()
-        assert kept.column("_offset").to_pylist() == places
-        _same(kept, found.take(pa.array(places, pa.int64())))
-    first_version = store.read("sources/w", version=0)
-    assert "more" not in first_version.schema.names
-    _same(first_version.read_all().drop_columns(["_offset"]), old)
-
-
-def a_column_keeps_its_type(factory: Factory) -> None:
-    store = factory("types")
-    _append(store, 0, 5, batch_id="a")
-    other = _rows(5, 5).set_column(3, "count", pa.array([1.5] * 5)).append_column("more", pa.array([1] * 5))
-    _raises(
-        InputError,
-        lambda: store.append("sources/t", other.to_reader(), batch_id="b", offset_column="_offset", widen=True),
-        says="another type",
-    )
-    assert (store.version("sources/t"), store.read("sources/t").schema.names) == (0, [*_SCHEMA.names, "_offset"])
-
-
 def what_is_not_there_is_said(factory: Factory) -> None:
     store = factory("missing")
-    _raises(NotFound, lambda: store.read("sources/t"), says="no such table")
-    _append(store, 0, 5, batch_id="a")
-    _raises(NotFound, lambda: store.read("sources/tt"), says="did you mean 'sources/t'?")
-    _raises(NotFound, lambda: store.read("sources/t", version=9), says="0 to 0")
-    _raises(NotFound, lambda: store.stats("sources/t", version=9), says="0 to 0")
-    _raises(UnknownName, lambda: store.read("sources/t", columns=["amout"]), says="did you mean 'amount'?")
-    _raises(UnknownName, lambda: store.read("sources/t", within=TimeRange("att")), says="did you mean 'at'?")
+    raises(NotFound, lambda: store.read("sources/t"), says="no such table")
+    append(store, 0, 5, batch_id="a")
+    raises(NotFound, lambda: store.read("sources/tt"), says="did you mean 'sources/t'?")
+    raises(NotFound, lambda: store.read("sources/t", version=9), says="0 to 0")
+    raises(NotFound, lambda: store.stats("sources/t", version=9), says="0 to 0")
+    raises(UnknownName, lambda: store.read("sources/t", columns=["amout"]), says="did you mean 'amount'?")
+    raises(UnknownName, lambda: store.read("sources/t", within=TimeRange("att")), says="did you mean 'at'?")
 
 
 def names_are_relative_paths(factory: Factory) -> None:
     store = factory("names")
     for name in ("", "/etc", "../up", "a//b", "a/../b", "_delta_log", "a b", "a/"):
-        _raises(GaplessError, lambda name=name: store.version(name), says="table's name")  # type: ignore[misc]
+        raises(GaplessError, lambda name=name: store.version(name), says="table's name")  # type: ignore[misc]
 
 
 def tables_are_listed_with_their_counts(factory: Factory) -> None:
     store = factory("listing")
     assert store.tables() == []
-    _append(store, 0, 50, batch_id="a", table="sources/b")
-    _append(store, 0, 5, batch_id="a", table="sources/a")
-    _append(store, 0, 5, batch_id="a", table="predictions/late/2013")
+    append(store, 0, 50, batch_id="a", table="sources/b")
+    append(store, 0, 5, batch_id="a", table="sources/a")
+    append(store, 0, 5, batch_id="a", table="predictions/late/2013")
     assert store.tables() == ["predictions/late/2013", "sources/a", "sources/b"]
     stats = store.stats("sources/b")
     assert stats.rows == 50
@@ -286,7 +197,7 @@ def strings_of_every_encoding_are_strings(factory: Factory) -> None:
 
 
 def writers_take_turns(factory: Factory) -> None:
-    in_threads(4, lambda i: [_append(factory("turns"), 0, 3 + j, batch_id=f"{i}-{j}") for j in range(4)])
+    in_threads(4, lambda i: [append(factory("turns"), 0, 3 + j, batch_id=f"{i}-{j}") for j in range(4)])
     found = factory("turns").read("sources/t").read_all()
     assert found.num_rows == 4 * (3 + 4 + 5 + 6)
     assert found.column("_offset").to_pylist() == list(range(found.num_rows))

@@ -56,6 +56,10 @@ def test_processes_that_open_an_empty_database_at_once_share_it(url):
 
 
 def test_of_two_decisions_from_the_same_state_one_wins(url):
-    won = race(url, processes=2, tries=40)
-    assert len(check_whole(url)["late"]) == sum(won)
-    assert min(won) > 0
+    total = [0, 0]
+    for _ in range(10):  # on a busy machine one of them may be first every time
+        total = [a + b for a, b in zip(total, race(url, processes=2, tries=40), strict=True)]
+        assert len(check_whole(url)["late"]) == sum(total)
+        if min(total) > 0:
+            break
+    assert min(total) > 0

@@ -21,6 +21,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from gapless.adapters.delta.columns import check_same_columns, check_same_types, plain_batch, plain_schema
 from gapless.adapters.delta.failures import storage_error
 from gapless.adapters.delta.files import FileWriter, Sizes, add_action
 from gapless.adapters.delta.journal import Disk, Intent, Journal
@@ -196,11 +197,11 @@ class DeltaStore:
         handle = open_table(path)
         if handle is not None and handle.transaction_version(batch_transaction(batch_id)) is not None:
             return Commit(table, handle.version(), 0, repeated=True)
-        schema = _plain_schema(batches.schema, offset_column)
+        schema = plain_schema(batches.schema, offset_column)
         if handle is not None and widen:
             handle = self._widened(table, path, handle, journal, schema)
         elif handle is not None:
-            _check_same_columns(schema, arrow_schema(handle), path)
+            check_same_columns(schema, arrow_schema(handle), path)
         intent = _intent(batch_id, 0 if handle is None else handle.version() + 1)
         before = rows_committed(handle)
         writer = FileWriter(path, schema, intent.token, before, offset_column, self._sizes)
@@ -231,7 +232,7 @@ class DeltaStore:
     def _widened(self, table: str, path: Path, handle: DeltaTable, journal: Journal, schema: pa.Schema) -> DeltaTable:
         """The table with the columns that it lacks: a version of its own, with the same rows."""
         old = arrow_schema(handle)
-        _check_same_types(schema, old, path)
+        check_same_types(schema, old, path)
         added = pa.schema([field for field in schema if field.name not in old.names])
         if not added.names:
             return handle
@@ -249,7 +250,7 @@ class DeltaStore:
 
     def _write(self, table: str, writer: FileWriter, batches: pa.RecordBatchReader) -> None:
         for batch in batches:
-            writer.write(_plain_batch(batch))
+            writer.write(plain_batch(batch))
             self._fault("writing", table)
         writer.close()
         self._fault("written", table)
@@ -293,48 +294,3 @@ def _local(root: str | Path) -> Path:
             next_step="mount the bucket as a folder, or keep the store local",
         )
     return Path(text).absolute()
-
-
-def _plain_schema(schema: pa.Schema, offset_column: str | None) -> pa.Schema:
-    fields = [pa.field(field.name, _plain_type(field.type)) for field in schema]
-    return pa.schema([*fields, pa.field(offset_column, pa.int64())] if offset_column else fields)
-
-
-def _plain_type(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(kind):
-        return _plain_type(kind.value_type)
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return pa.string()
-    return kind
-
-
-def _plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
-    schema = _plain_schema(batch.schema, None)
-    return batch if batch.schema.equals(schema) else batch.cast(schema)
-
-
-def _check_same_types(new: pa.Schema, old: pa.Schema, path: Path) -> None:
-    changed = [(field, old.field(field.name).type) for field in new if field.name in old.names]
-    for field, kind in changed:
-        if field.type != kind:
-            raise InputError(
-                f"column {field.name!r} has another type than in the table",
-                where=str(path),
-                seen=str(field.type),
-                allowed=str(kind),
-                next_step="keep the type, and give what has another one a name of its own",
-            )
-
-
-def _check_same_columns(new: pa.Schema, old: pa.Schema, path: Path) -> None:
-    if new.equals(old):
-        return
-    added = [f"+{field.name} {field.type}" for field in new if field not in old]
-    removed = [f"-{field.name} {field.type}" for field in old if field not in new]
-    raise InputError(
-        "the columns differ from those of the table",
-        where=str(path),
-        seen=", ".join([*added, *removed]) or "another order: " + ", ".join(new.names),
-        allowed=", ".join(f"{field.name} {field.type}" for field in old),
-        next_step="keep the columns as they are, or write to a table of another name",
-    )
