@@ -10,6 +10,8 @@ made of, each at its own instant:
     weather     each hour, known 20 minutes later         at the three airports of New York
     aircraft    before the year begins                    seats, engines, year built
 
+Every event has an id that follows from the data: one that comes twice counts once.
+
 Instants. The package gives local times: departures in New York's, arrivals in the destination's, without a date.
 A departure is the scheduled hour (which is in UTC) plus its minute plus the delay. A scheduled arrival is the first
 instant after the scheduled departure at which clocks at the destination show the scheduled time. An arrival is the
@@ -22,6 +24,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +49,16 @@ ISLANDS = {
 }
 
 
-def write(folder: Path | str) -> dict[str, Path]:
-    """`folder` holds one Parquet file per source, each in the order of its events; the same bytes on every call."""
+def write(folder: Path | str, tables: Mapping[str, pa.Table] | None = None) -> dict[str, Path]:
+    """`folder` holds one Parquet file per source, each in the order of its events; the same bytes on every call.
+
+    Parameters:
+        tables — by source; None: all events of the year.
+    """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    return {name: _write_table(table, target / f"{name}.parquet") for name, table in events().items()}
+    found = events() if tables is None else tables
+    return {name: _write_table(table, target / f"{name}.parquet") for name, table in found.items()}
 
 
 def events() -> dict[str, pa.Table]:
@@ -247,8 +255,10 @@ def _arrivals(flights: pa.Table) -> pa.Table:
 def _weather() -> pa.Table:
     measured = ["temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
     raw = _read("weather.csv", **dict.fromkeys(measured, pa.float64()))
-    table = raw.select(["origin", *measured]).append_column("observed_at", _instants(_us(raw["time_hour"])))
-    return _in_order(table, "observed_at")
+    hour = _us(raw["time_hour"])
+    report = pc.binary_join_element_wise(raw["origin"], pc.strftime(_instants(hour), "%Y-%m-%dT%HZ"), "-")
+    table = raw.select(["origin", *measured]).append_column("observed_at", _instants(hour))
+    return _in_order(table.append_column("report", report), "observed_at")
 
 
 def _aircraft() -> pa.Table:

@@ -80,8 +80,10 @@ weather = gl.EventSource(
         "pressure": float,
         "visib": float,
         "observed_at": datetime,
+        "report": str,
     },
     event_time="observed_at",
+    event_id="report",
     delay="20m",
 )
 aircraft = gl.EventSource(
@@ -96,6 +98,7 @@ aircraft = gl.EventSource(
         "listed_at": datetime,
     },
     event_time="listed_at",
+    event_id="tailnum",
 )
 
 
@@ -349,6 +352,7 @@ late_arrival = gl.Model(
     estimator=make_estimator,
     metrics=["roc_auc", "log_loss", "brier"],
     slices=["carrier", "origin"],
+    streaming=True,  # a schedule that is pushed is answered as it comes
 )
 
 # The yardstick: what the request's own columns can tell.

@@ -17,5 +17,7 @@ def module(example: str, name: str) -> ModuleType:
         assert spec is not None
         assert spec.loader is not None
         sys.modules[full] = importlib.util.module_from_spec(spec)
+        sys.path.insert(0, str(EXAMPLES / example))  # it may import its neighbours
         spec.loader.exec_module(sys.modules[full])
+        sys.path.remove(str(EXAMPLES / example))
     return sys.modules[full]

@@ -179,6 +179,7 @@ class Stream:
     def report(self) -> dict[str, Any]:
         """Plain values: what was done since the start, and how far behind it is."""
         processor, landed = self.processor, self.lander.report
+        shards = processor.shards.copy()  # another thread may ask
         return {
             "sources": {
                 name: vars(counts) | {"late": self._late(name)} for name, counts in sorted(processor.counts.items())
@@ -186,9 +187,8 @@ class Stream:
             "partitions": [
                 {"source": name, "partition": partition, "lag": lag, "ready": sum(p.ready for p in shard.parts),
                  "parts": len(shard.parts)}
-                for ((name, partition), lag), shard in zip(
-                    processor.lag().items(), processor.shards.values(), strict=True
-                )
+                for (name, partition), lag in processor.lag().items()
+                if (shard := shards.get((name, partition))) is not None
             ],
             "answers": {
                 each.model: {name: getattr(each, name) for name in ("answered", "refused", "lost", "waits_for")}
@@ -200,7 +200,7 @@ class Stream:
         }  # fmt: skip
 
     def _late(self, name: str) -> int:
-        return sum(shard.late for (source, _), shard in self.processor.shards.items() if source == name)
+        return sum(shard.late for (source, _), shard in self.processor.shards.copy().items() if source == name)
 
     # ---- parts ---------------------------------------------------------------------------------------
 
