@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from typing import Literal
-from zlib import crc32
 
 import msgspec
 
 from gapless.errors import CorruptData
+from gapless.online.framed import framed, unframed
 
 __all__ = ["LEAP", "Job", "Offset", "from_bytes", "to_bytes"]
 
-_VERSION = b"\x01"
 LEAP = 2**32
 """A new filling is numbered so far above the one before: commits that nobody ever makes."""
 
@@ -52,8 +51,7 @@ class Offset(msgspec.Struct, frozen=True):
 
 def to_bytes(offset: Offset) -> bytes:
     """A version, MessagePack, and a CRC-32 of both."""
-    framed = _VERSION + msgspec.msgpack.encode(offset)
-    return framed + crc32(framed).to_bytes(4, "little")
+    return framed(offset)
 
 
 def from_bytes(data: bytes) -> Offset:
@@ -61,12 +59,10 @@ def from_bytes(data: bytes) -> Offset:
 
     Raises: CorruptData.
     """
-    if data[:1] != _VERSION or crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+    found = unframed(data, Offset)
+    if found is None:
         raise _corrupt(data)
-    try:
-        return msgspec.msgpack.decode(data[1:-4], type=Offset)
-    except msgspec.DecodeError as error:
-        raise _corrupt(data) from error
+    return found
 
 
 def _corrupt(data: bytes) -> CorruptData:

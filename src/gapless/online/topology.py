@@ -6,17 +6,16 @@ Readers take it in with every look, so that they find partitions that came later
 from __future__ import annotations
 
 from collections.abc import Mapping
-from zlib import crc32
 
 import msgspec
 
 from gapless.errors import Conflict, CorruptData
+from gapless.online.framed import framed, unframed
 from gapless.ports.online import OnlineStore, Update
 
 __all__ = ["TOPOLOGY_KEY", "announce", "topology_from"]
 
 TOPOLOGY_KEY = b"topology"
-_VERSION = b"\x01"
 _TRIES = 100
 
 
@@ -44,23 +43,16 @@ def announce(store: OnlineStore, source: str, partitions: int) -> None:
         if there.partitions.get(source, 0) >= partitions:
             return
         made = _Topology(there.position + 1, {**there.partitions, source: partitions})
-        if store.commit({}, {TOPOLOGY_KEY: Update(made.position, _encoded(made), there.position)}).written:
+        if store.commit({}, {TOPOLOGY_KEY: Update(made.position, framed(made), there.position)}).written:
             return
     raise Conflict("others wrote the topology of the online store all the time", seen=source, next_step="run it again")
 
 
-def _encoded(topology: _Topology) -> bytes:
-    framed = _VERSION + msgspec.msgpack.encode(topology)
-    return framed + crc32(framed).to_bytes(4, "little")
-
-
 def _decoded(data: bytes) -> _Topology:
-    if data[:1] != _VERSION or crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+    found = unframed(data, _Topology)
+    if found is None:
         raise _corrupt(data)
-    try:
-        return msgspec.msgpack.decode(data[1:-4], type=_Topology)
-    except msgspec.DecodeError as error:
-        raise _corrupt(data) from error
+    return found
 
 
 def _corrupt(data: bytes) -> CorruptData:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from gapless.clock import SECOND, Clock, format_instant
 from gapless.errors import RemoteError, StorageError, Transient
-from gapless.ports.online import Committed, OnlineCapabilities, OnlineStore, Update
+from gapless.online.front import Front
+from gapless.ports.online import OnlineStore
 
 __all__ = ["Breaker"]
 
@@ -16,7 +17,7 @@ PAUSE_US = SECOND
 _LOG = logging.getLogger("gapless.serving")
 
 
-class Breaker:
+class Breaker(Front):
     """An OnlineStore that stops asking for a while after a read failed; damage of single values is none of its concern.
 
     During the pause every read raises Transient at once, with what the store said. After it one caller asks again and
@@ -30,15 +31,11 @@ class Breaker:
     """
 
     def __init__(self, store: OnlineStore, clock: Clock, *, pause_us: int = PAUSE_US) -> None:
-        self._store, self._clock, self._pause_us = store, clock, pause_us
+        super().__init__(store)
+        self._clock, self._pause_us = clock, pause_us
         self._lock = threading.Lock()
         self._error: RemoteError | StorageError | None = None
         self._since_us = self._again_us = 0
-
-    @property
-    def capabilities(self) -> OnlineCapabilities:
-        """Those of the store."""
-        return self._store.capabilities
 
     @property
     def fault(self) -> str | None:
@@ -87,19 +84,3 @@ class Breaker:
             self._error, self._again_us = error, now + self._pause_us
         if is_new:
             _LOG.error("the online store went away: %s", " ".join(error.what.split()))
-
-    def commit(self, updates: Mapping[bytes, Update], offsets: Mapping[bytes, Update]) -> Committed:
-        """The store's."""
-        return self._store.commit(updates, offsets)
-
-    def keys(self, prefix: bytes) -> Iterator[bytes]:
-        """The store's."""
-        return self._store.keys(prefix)
-
-    def remove(self, prefix: bytes) -> int:
-        """The store's."""
-        return self._store.remove(prefix)
-
-    def close(self) -> None:
-        """The store is closed."""
-        self._store.close()

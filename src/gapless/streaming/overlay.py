@@ -6,14 +6,15 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from gapless.online.front import Front
 from gapless.online.layout import namespace_of
-from gapless.ports.online import Committed, OnlineCapabilities, OnlineStore, Update
+from gapless.ports.online import OnlineStore, Update
 from gapless.streaming.recent import Recent
 
 __all__ = ["Overlay"]
 
 
-class Overlay:
+class Overlay(Front):
     """An online store in front of the real one, for the thread that answers; others read the real one.
 
     Within `batch`, a read gives what is about to be committed; within `at`, records of the parts that this process
@@ -21,16 +22,11 @@ class Overlay:
     """
 
     def __init__(self, store: OnlineStore) -> None:
-        self._store = store
+        super().__init__(store)
         self._thread: int | None = None
         self._values: dict[bytes, bytes | None] = {}
         self._recent: Mapping[bytes, Recent] = {}
         self._at_us: int | None = None
-
-    @property
-    def capabilities(self) -> OnlineCapabilities:
-        """Those of the real one."""
-        return self._store.capabilities
 
     @contextmanager
     def batch(self, updates: Mapping[bytes, Update], recent: Mapping[bytes, Recent]) -> Iterator[None]:
@@ -77,19 +73,3 @@ class Overlay:
     def _as_of(self, key: bytes, current: bytes | None, at_us: int) -> bytes | None:
         recent = self._recent.get(namespace_of(key))
         return current if recent is None else recent.as_of(key, current, at_us)
-
-    def commit(self, updates: Mapping[bytes, Update], offsets: Mapping[bytes, Update]) -> Committed:
-        """See OnlineStore.commit."""
-        return self._store.commit(updates, offsets)
-
-    def keys(self, prefix: bytes) -> Iterator[bytes]:
-        """See OnlineStore.keys."""
-        return self._store.keys(prefix)
-
-    def remove(self, prefix: bytes) -> int:
-        """See OnlineStore.remove."""
-        return self._store.remove(prefix)
-
-    def close(self) -> None:
-        """See OnlineStore.close."""
-        self._store.close()
