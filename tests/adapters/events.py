@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from gapless.adapters.segments import FileEventLog
-
-Fault = Callable[[str, str], None]
+from gapless.faults import Fault
+from gapless.ports.events import EventLog, Outgoing, TopicPartition
+from gapless.testing.events_factory import Log, drain
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,29 @@ class OnFiles:
 
 def _nothing(handle: int) -> None:
     """A crash of the process loses nothing that was written."""
+
+
+TOPIC = "topic"
+FIRST = TopicPartition(TOPIC, 0)
+
+
+def open_log(folder: Path, **options) -> FileEventLog:
+    """An embedded log whose topic has two partitions."""
+    log = FileEventLog(folder, **options)
+    log.create(TOPIC, 2)
+    return log
+
+
+def append(log: EventLog, *values: bytes) -> None:
+    """In one call, into the first partition."""
+    log.append(TOPIC, [Outgoing(0, value) for value in values])
+
+
+def values(log: Log, topic: str = TOPIC) -> list[bytes]:
+    """All that a reader sees."""
+    return [record.value for record in drain(log, topic)]
+
+
+def segments(folder: Path) -> list[Path]:
+    """Files of the first partition, oldest first."""
+    return sorted((folder / "topics" / TOPIC / "0").glob("*.log"))

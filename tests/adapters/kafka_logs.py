@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gapless.adapters.kafka import KafkaEventLog
+from gapless.faults import Fault
 from tests.kafka import Kafka
-
-Fault = Callable[[str, str], None]
 
 
 def new_id() -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from gapless.adapters.lmdb import LmdbStore
 from gapless.adapters.redis import RedisStore
-
-Fault = Callable[[str, str], None]
+from gapless.faults import Fault
 
 
 @dataclass(frozen=True)

@@ -14,30 +14,9 @@ from gapless.adapters.segments import FileEventLog
 from gapless.adapters.segments.batches import batch_bytes, records_of
 from gapless.adapters.segments.frames import frame_bytes, is_damage, whole_frames
 from gapless.errors import CorruptData
-from gapless.ports.events import EventLog, Outgoing, TopicPartition
-from gapless.testing.events_factory import drain, joined
-
-_T = "topic"
-_FIRST = TopicPartition(_T, 0)
-
-
-def _log(folder: Path, **options) -> FileEventLog:
-    log = FileEventLog(folder, **options)
-    log.create(_T, 2)
-    return log
-
-
-def _append(log: EventLog, *values: bytes) -> None:
-    log.append(_T, [Outgoing(0, value) for value in values])
-
-
-def _values(log: EventLog, topic: str = _T) -> list[bytes]:
-    return [record.value for record in drain(log, topic)]
-
-
-def _segments(folder: Path) -> list[Path]:
-    return sorted((folder / "topics" / _T / "0").glob("*.log"))
-
+from gapless.ports.events import Outgoing
+from gapless.testing.events_factory import joined
+from tests.adapters.events import FIRST, TOPIC, append, open_log, segments, values
 
 # ---- damage --------------------------------------------------------------------------------------
 
@@ -45,12 +24,12 @@ def _segments(folder: Path) -> list[Path]:
 @pytest.mark.parametrize("name", ["head", "00000000000000000004.log"])
 def test_every_changed_byte_is_said_or_harmless(name: str, tmp_path: Path) -> None:
     """In a file that is finished each one is damage, with its place; the head is made anew from the files."""
-    log = _log(tmp_path / "log", segment_bytes=100)
+    log = open_log(tmp_path / "log", segment_bytes=100)
     for i in range(6):
-        _append(log, b"%d" % i * 40, b"x")
+        append(log, b"%d" % i * 40, b"x")
     log.close()
-    values = [value for i in range(6) for value in (b"%d" % i * 40, b"x")]
-    file = tmp_path / "log" / "topics" / _T / "0" / name
+    told = [value for i in range(6) for value in (b"%d" % i * 40, b"x")]
+    file = tmp_path / "log" / "topics" / TOPIC / "0" / name
     data = file.read_bytes()
     for place in range(len(data)):
         changed = bytearray(data)
@@ -58,11 +37,11 @@ def test_every_changed_byte_is_said_or_harmless(name: str, tmp_path: Path) -> No
         file.write_bytes(changed)
         with FileLog(tmp_path / "log") as log:
             if name == "head":
-                assert _values(log) == values
+                assert values(log) == told
             else:
                 with pytest.raises(CorruptData, match=rf"{name}, byte \d+[\s\S]*backup"):
-                    _values(log)
-                assert [r.value for r in log.read(_T, 0, 2, max_bytes=1000)] == values[2:4], "before it all is well"
+                    values(log)
+                assert [r.value for r in log.read(TOPIC, 0, 2, max_bytes=1000)] == told[2:4], "before it all is well"
         file.write_bytes(data)
 
 
@@ -78,88 +57,88 @@ class FileLog(FileEventLog):
 
 @pytest.mark.parametrize("place", [0, 20, 60, 110, 150])
 def test_damage_in_the_file_that_is_written_to_stops_readers_there(place: int, tmp_path: Path) -> None:
-    log = _log(tmp_path)
+    log = open_log(tmp_path)
     for i in range(3):
-        _append(log, b"%d" % i * 30)
-    (file,) = _segments(tmp_path)
+        append(log, b"%d" % i * 30)
+    (file,) = segments(tmp_path)
     data = bytearray(file.read_bytes())
     data[place] ^= 1
     file.write_bytes(data)
     with pytest.raises(CorruptData, match="byte"):
-        _values(log)
-    (tmp_path / "topics" / _T / "0" / "head").unlink()
+        values(log)
+    (tmp_path / "topics" / TOPIC / "0" / "head").unlink()
     with pytest.raises(CorruptData, match="byte"):
-        _values(FileEventLog(tmp_path))
+        values(FileEventLog(tmp_path))
 
 
 def test_a_file_that_is_shorter_than_what_was_acknowledged_is_damage(tmp_path: Path) -> None:
-    log = _log(tmp_path)
-    _append(log, b"a" * 20)
-    _append(log, b"b" * 20)
-    (file,) = _segments(tmp_path)
+    log = open_log(tmp_path)
+    append(log, b"a" * 20)
+    append(log, b"b" * 20)
+    (file,) = segments(tmp_path)
     os.truncate(file, file.stat().st_size - 1)
     with pytest.raises(CorruptData, match=r"byte \d+[\s\S]*backup"):
-        _values(log)
+        values(log)
     with pytest.raises(CorruptData, match="were acknowledged"):
-        _append(log, b"c")
+        append(log, b"c")
     with pytest.raises(CorruptData, match="were acknowledged"):
-        _values(FileEventLog(tmp_path))
+        values(FileEventLog(tmp_path))
 
 
 def test_a_file_that_is_gone_is_damage(tmp_path: Path) -> None:
-    log = _log(tmp_path, segment_bytes=1)
+    log = open_log(tmp_path, segment_bytes=1)
     for i in range(5):
-        _append(log, b"%d" % i)
-    _segments(tmp_path)[2].unlink()
+        append(log, b"%d" % i)
+    segments(tmp_path)[2].unlink()
     for reader in (log, FileEventLog(tmp_path)):
-        assert [r.value for r in reader.read(_T, 0, 0, max_bytes=100)] == [b"0"]
+        assert [r.value for r in reader.read(TOPIC, 0, 0, max_bytes=100)] == [b"0"]
         with pytest.raises(CorruptData):
-            _values(reader)
+            values(reader)
 
 
 def test_records_of_another_partition_are_damage(tmp_path: Path) -> None:
-    log = _log(tmp_path)
-    log.append(_T, [Outgoing(0, b"a"), Outgoing(1, b"b")])
+    log = open_log(tmp_path)
+    log.append(TOPIC, [Outgoing(0, b"a"), Outgoing(1, b"b")])
     log.close()
-    topic = tmp_path / "topics" / _T
+    topic = tmp_path / "topics" / TOPIC
     shutil.copytree(topic / "1", topic / "0", dirs_exist_ok=True)
     with pytest.raises(CorruptData):
-        _values(FileEventLog(tmp_path))
+        values(FileEventLog(tmp_path))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2, "partitions": 2}', '{"format": 1, "partitions": 0}'])
 def test_a_topic_of_another_layout_is_said(text: str, tmp_path: Path) -> None:
-    _log(tmp_path).close()
-    (tmp_path / "topics" / _T / "topic.json").write_text(text)
+    open_log(tmp_path).close()
+    (tmp_path / "topics" / TOPIC / "topic.json").write_text(text)
     with pytest.raises(CorruptData, match=r"topic\.json"):
-        FileEventLog(tmp_path).spans(_T)
+        FileEventLog(tmp_path).spans(TOPIC)
 
 
 def test_damage_in_the_file_of_a_group_is_said_and_a_torn_end_is_none(tmp_path: Path) -> None:
-    log = _log(tmp_path)
-    with joined(log, "group", [_T]) as member:
+    log = open_log(tmp_path)
+    with joined(log, "group", [TOPIC]) as member:
         for i in range(4):
-            member.commit([], {_FIRST: i})
+            member.commit([], {FIRST: i})
     file = tmp_path / "groups" / "group" / "commits"
     data = file.read_bytes()
     file.write_bytes(data + data[:30])
-    with joined(log, "group", [_T]) as member:
-        assert member.committed(_FIRST) == 3
+    with joined(log, "group", [TOPIC]) as member:
+        assert member.committed(FIRST) == 3
     file.write_bytes(data[:90] + b"?" + data[91:])
     with pytest.raises(CorruptData, match="commits, byte"):
-        log.join("group", [_T]).assigned()
+        log.join("group", [TOPIC]).assigned()
 
 
 # ---- torn ends -----------------------------------------------------------------------------------
 
 
 def test_an_end_torn_at_any_byte_is_cut_off(tmp_path: Path) -> None:
-    log = _log(tmp_path / "log")
-    _append(log, b"a" * 20)
-    head = (tmp_path / "log" / "topics" / _T / "0" / "head").read_bytes()
-    (file,) = _segments(tmp_path / "log")
+    log = open_log(tmp_path / "log")
+    append(log, b"a" * 20)
+    head = (tmp_path / "log" / "topics" / TOPIC / "0" / "head").read_bytes()
+    (file,) = segments(tmp_path / "log")
     begin = file.stat().st_size
-    _append(log, b"b" * 20)
+    append(log, b"b" * 20)
     log.close()
     data = file.read_bytes()
     for cut in range(begin, len(data) + 1):
@@ -168,9 +147,9 @@ def test_an_end_torn_at_any_byte_is_cut_off(tmp_path: Path) -> None:
             (file.parent / "head").write_bytes(head)
             whole = [b"a" * 20, b"b" * 20][: 1 + (cut == len(data))]
             with FileLog(tmp_path / "log") as log:
-                assert _values(log) == whole
-                _append(log, b"c")
-                assert _values(log) == [*whole, b"c"]
+                assert values(log) == whole
+                append(log, b"c")
+                assert values(log) == [*whole, b"c"]
 
 
 @given(st.data())

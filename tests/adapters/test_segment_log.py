@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from gapless.clock import SECOND
 from gapless.errors import CorruptData, NotFound, StorageError
 from gapless.ports.prediction_log import LogSegment, PredictionLog
 from gapless.testing.prediction_log import PREDICTION_LOG_CHECKS
+from tests.adapters.machine import FullDisk, StillClock
 
 _BUFFERED = {"done_comes_from_another_thread", "closing_twice_is_closing"}
 
@@ -57,14 +57,6 @@ def test_buffered_conformance(check, tmp_path: Path) -> None:
 # ---- rotation and time ---------------------------------------------------------------------------
 
 
-@dataclass
-class _Clock:
-    us: int = 1_000_000_000
-
-    def now_us(self) -> int:
-        return self.us
-
-
 def test_a_full_segment_is_sealed_while_its_writer_lives(tmp_path: Path) -> None:
     log = SegmentLog(tmp_path, rotation=Rotation(max_bytes=100))
     for i in range(4):
@@ -89,7 +81,7 @@ def test_an_old_segment_is_sealed_though_nothing_comes(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_jumps_back_loses_nothing(tmp_path: Path) -> None:
-    clock = _Clock()
+    clock = StillClock(1_000_000_000)
     log = SegmentLog(tmp_path, clock=clock, rotation=Rotation(max_age_us=SECOND))
     for i, us in enumerate([10**9, 5, 5, 10**12, 0, 0]):
         clock.us = us
@@ -146,20 +138,9 @@ def test_crowded_calls_gather_before_a_sync_and_close_does_not_wait_for_more(tmp
 # ---- a disk that refuses -------------------------------------------------------------------------
 
 
-class _Disk:
-    """Refuses while `full`."""
-
-    def __init__(self, step: str) -> None:
-        self.full, self.step = False, step
-
-    def __call__(self, point: str, segment: str) -> None:
-        if self.full and point == self.step:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 @pytest.mark.parametrize("step", ["taken", "opened", "written", "synced"])
 def test_a_full_disk_is_said_and_the_log_goes_on_when_it_is_not(step: str, tmp_path: Path) -> None:
-    disk = _Disk(step)
+    disk = FullDisk(step)
     log = SegmentLog(tmp_path, fault=disk, rotation=Rotation(max_bytes=1))
     assert _append(log, b"a") is None
     disk.full = True
@@ -176,7 +157,7 @@ def test_a_full_disk_is_said_and_the_log_goes_on_when_it_is_not(step: str, tmp_p
 
 
 def test_an_idle_log_finds_out_by_itself_that_the_disk_is_well_again(tmp_path: Path) -> None:
-    disk, well = _Disk("written"), threading.Event()
+    disk, well = FullDisk("written"), threading.Event()
 
     def fault(point: str, segment: str) -> None:
         disk(point, segment)
@@ -408,7 +389,7 @@ class _Held:
 
 
 def test_a_buffered_log_says_that_the_disk_refuses_and_that_it_is_well_again(tmp_path: Path) -> None:
-    disk, well = _Disk("written"), threading.Event()
+    disk, well = FullDisk("written"), threading.Event()
 
     def fault(point: str, segment: str) -> None:
         disk(point, segment)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from gapless.faults import Fault
 from gapless.ports.online import Committed, OnlineCapabilities, Update
 from gapless.ports.updates import check_prefix, check_updates
 from gapless.testing import online
-from gapless.testing.online_factory import Fault, opened
+from gapless.testing.online_factory import opened
 
 # Other processes cannot read this one's memory, and a million keys find no other faults here.
 _LEFT_OUT = ("readers_in_processes", "a_million_keys_are_nothing_special")

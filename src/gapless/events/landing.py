@@ -12,7 +12,7 @@ matter which of them wrote it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -30,6 +30,7 @@ from gapless.events.landed import (
     record_after,
     warm_intake,
 )
+from gapless.faults import Fault, no_fault
 from gapless.ingest.quarantine import QUARANTINE_SCHEMA
 from gapless.ports.events import EventLog
 from gapless.ports.offline import OfflineStore, TimeRange
@@ -57,10 +58,6 @@ LAND_POINTS = ("taken", "quarantined", "landed", "examined")
 _TRIES = 5
 
 
-def _no_fault(point: str, table: str) -> None:
-    """Nothing goes wrong."""
-
-
 @dataclass
 class Landed:
     """What landing did.
@@ -85,7 +82,7 @@ def land(
     *,
     max_bytes: int = 1 << 26,
     horizon: int = HORIZON,
-    fault: Callable[[str, str], None] = _no_fault,
+    fault: Fault = no_fault,
 ) -> Landed:
     """All that the partition held when this was called is in the source's landed table, or in its quarantine.
 
@@ -158,7 +155,7 @@ class _Run:
         partition: int,
         max_bytes: int,
         horizon: int,
-        fault: Callable[[str, str], None],
+        fault: Fault,
     ) -> None:
         self._log, self._store, self._source, self._partition = log, store, source, partition
         self._max_bytes, self._horizon, self._fault = max_bytes, horizon, fault

@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from gapless.bundle.folder import sync_folder
 from gapless.errors import CorruptData, GaplessError, NotFound, StorageError
+from gapless.faults import Fault, no_fault
 from gapless.ports.offline import OfflineStore
 from gapless.ports.prediction_log import LogSegment, PredictionLogReader
 from gapless.serving.entries import Entry, decode_entry
@@ -36,10 +37,6 @@ COMPACT_POINTS = ("read", "noted", "appended", "removing", "removed", "settled")
 GROUP_BYTES = 1 << 26
 
 _NOTE = "moving.json"
-
-
-def _no_fault(point: str, table: str) -> None:
-    """Nothing goes wrong."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def compact(
     *,
     group_bytes: int = GROUP_BYTES,
     progress: Callable[[int], None] | None = None,
-    fault: Callable[[str, str], None] = _no_fault,
+    fault: Fault = no_fault,
 ) -> CompactReport:
     """Every entry of the sealed segments is in its model's table, and the segments are gone.
 
@@ -123,7 +120,7 @@ class _Run:
         store: OfflineStore,
         definition: Callable[[Entry], Definition],
         notes: Path,
-        fault: Callable[[str, str], None],
+        fault: Fault,
     ) -> None:
         self._log, self._store, self._definition, self._fault = log, store, definition, fault
         self._note = notes / _NOTE

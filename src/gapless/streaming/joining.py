@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from gapless.clock import DAY, format_instant
 from gapless.errors import InputError, Transient
+from gapless.faults import Fault, no_fault
 from gapless.features import SourceReader
 from gapless.ports.offline import OfflineStore
 from gapless.ports.tables import outcomes_table
@@ -41,10 +42,6 @@ LATE_US = 35 * DAY
 """A month's file of labels may come this long after its labels were given up."""
 
 CHUNK_ROWS = 1 << 19
-
-
-def _no_fault(point: str, table: str) -> None:
-    """Nothing goes wrong."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def join_labels(
     known_by_us: int,
     late_us: int | None = LATE_US,
     chunk_rows: int = CHUNK_ROWS,
-    fault: Callable[[str, str], None] = _no_fault,
+    fault: Fault = no_fault,
     progress: Callable[[int], None] | None = None,
 ) -> JoinReport:
     """The table `outcomes/MODEL` says of every landed answer what `label_columns` says of its request by `known_by`.
@@ -149,7 +146,7 @@ class _Join:
         if self._version is None and not answer_tables(self._store, self._model.name):
             raise no_answers(self._model.name)
 
-    def write(self, fault: Callable[[str, str], None], progress: Callable[[int], None]) -> None:
+    def write(self, fault: Fault, progress: Callable[[int], None]) -> None:
         """The changes are in the table, or there are none."""
         changes = self._changes(progress)
         first = next(changes, None)

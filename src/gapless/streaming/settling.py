@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from gapless.errors import CorruptData, NotFound
 from gapless.events.landing import trim_older
+from gapless.faults import Fault, no_fault
 from gapless.ports.events import EventLog, LogRecord
 from gapless.ports.offline import OfflineStore
 from gapless.ports.tables import settled_table
@@ -52,10 +53,6 @@ class _Range:
     end: int
 
 
-def _no_fault(point: str, what: str) -> None:
-    """Nothing goes wrong."""
-
-
 def settle(
     log: EventLog,
     store: OfflineStore,
@@ -63,7 +60,7 @@ def settle(
     definition: Callable[[Entry], Definition],
     *,
     trim_before_us: int | None = None,
-    fault: Callable[[str, str], None] = _no_fault,
+    fault: Fault = no_fault,
 ) -> Settled:
     """Every answer that is in the model's topic now is in its table.
 
@@ -100,7 +97,7 @@ class _Run:
         partition: int,
         definition: Callable[[Entry], Definition],
         report: Settled,
-        fault: Callable[[str, str], None],
+        fault: Fault,
     ) -> None:
         self._log, self._store, self._partition, self._definition = log, store, partition, definition
         self._topic, self._plans = predictions_topic(model), settled_table(model, partition)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gapless.clock import Clock
+from gapless.faults import Fault, no_fault
 from gapless.ports.events import EventLog
 from gapless.ports.offline import OfflineStore
 from gapless.ports.online import OnlineStore
 
 __all__ = ["Limits", "World"]
-
-
-def _no_fault(point: str, what: str) -> None:
-    """Nothing goes wrong."""
 
 
 @dataclass(frozen=True)
@@ -53,4 +49,4 @@ class World:
     offline: OfflineStore
     clock: Clock
     limits: Limits = field(default_factory=Limits)
-    fault: Callable[[str, str], None] = _no_fault
+    fault: Fault = no_fault

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from gapless.errors import InputError, Transient
+from gapless.faults import Fault
 from gapless.ports.events import ConsumerGroups, EventLog, LogRecord, Member, TopicPartition
 
-__all__ = ["PATIENCE_S", "Factory", "Fault", "Log", "drain", "eventually", "joined", "opened", "partitions", "refuses"]
+__all__ = ["PATIENCE_S", "Factory", "Log", "drain", "eventually", "joined", "opened", "partitions", "refuses"]
 
 PATIENCE_S = 60.0
 """How long a broker may take to move partitions, or to take back what a dead member left."""
-
-Fault = Callable[[str, str], None]
 
 
 class Log(EventLog, ConsumerGroups, Protocol):

@@ -6,8 +6,9 @@ import random
 from collections.abc import Callable, Sequence
 
 from gapless.errors import Conflict, Transient
+from gapless.faults import Fault
 from gapless.ports.events import MAX_RECORD_BYTES, EventLog, LogRecord, Member, Outgoing, TopicPartition
-from gapless.testing.events_factory import Factory, Fault, Log, drain, eventually, joined, opened, partitions, refuses
+from gapless.testing.events_factory import Factory, Log, drain, eventually, joined, opened, partitions, refuses
 from gapless.testing.faults import Crash, CrashAtCall
 
 __all__ = ["GROUP_CHECKS", "crash_in_commits"]

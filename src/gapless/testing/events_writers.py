@@ -7,8 +7,9 @@ import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 
+from gapless.faults import Fault
 from gapless.ports.events import EventLog, LogRecord, Outgoing
-from gapless.testing.events_factory import PATIENCE_S, Factory, Fault, drain, eventually, opened
+from gapless.testing.events_factory import PATIENCE_S, Factory, drain, eventually, opened
 from gapless.testing.faults import Crash, CrashAtCall
 from gapless.testing.threads import in_threads
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from gapless.faults import Fault
 from gapless.ports.online import OnlineStore
 
-__all__ = ["Factory", "Fault", "opened"]
-
-Fault = Callable[[str, str], None]
+__all__ = ["Factory", "opened"]
 
 
 class Factory(Protocol):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gapless.clock import SteadyClock
 from gapless.errors import Conflict, GaplessError, RemoteError
 from gapless.events.landing import Landed, partitions_landed, trim_landed
+from gapless.faults import Fault, no_fault
 from gapless.online.topology import announce
 from gapless.ports.tables import source_table
 from gapless.ports.topics import events_topic
@@ -61,7 +62,7 @@ class StreamOptions:
     allow_pickle: bool = False
     rebuild: bool = False
     tell: Callable[[GaplessError], None] = lambda error: None
-    fault: Callable[[str, str], None] = lambda point, what: None
+    fault: Fault = no_fault
 
 
 class Stream:

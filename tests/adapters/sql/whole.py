@@ -7,7 +7,8 @@ from itertools import pairwise
 
 from sqlalchemy import text
 
-from gapless.adapters.sql.database import Database, no_fault
+from gapless.adapters.sql.database import Database
+from gapless.faults import no_fault
 
 
 def check_whole(url):

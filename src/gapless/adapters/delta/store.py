@@ -36,6 +36,7 @@ from gapless.adapters.delta.log import (
 )
 from gapless.adapters.delta.scan import scan, to_us
 from gapless.errors import CorruptData, InputError, NotFound, SettingsError, UnknownName, closest
+from gapless.faults import Fault, no_fault
 from gapless.ports.offline import Commit, TableStats, TextRange, TimeRange
 
 __all__ = ["APPEND_POINTS", "DeltaStore"]
@@ -45,10 +46,6 @@ APPEND_POINTS = ("locked", "noted", "writing", "written", "synced", "committed",
 
 _CHECKPOINT_EVERY = 100
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]*")
-
-
-def _no_fault(point: str, table: str) -> None:
-    """Nothing goes wrong."""
 
 
 class DeltaStore:
@@ -72,7 +69,7 @@ class DeltaStore:
         root: str | Path,
         *,
         sizes: Sizes = Sizes(),  # noqa: B008  frozen
-        fault: Callable[[str, str], None] = _no_fault,
+        fault: Fault = no_fault,
         fsync: Callable[[int], None] = os.fsync,
     ) -> None:
         self._root = _local(root)

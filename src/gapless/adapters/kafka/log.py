@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gapless.adapters.kafka.members import KafkaMember
-from gapless.adapters.kafka.producing import Appender, Fault
+from gapless.adapters.kafka.producing import Appender
 from gapless.adapters.kafka.reading import Reader
 from gapless.adapters.kafka.topics import Topics
 from gapless.adapters.kafka.urls import parse_target
 from gapless.errors import InputError, Transient
+from gapless.faults import Fault, no_fault
 from gapless.ports.events import MAX_PARTITIONS, EventLogCapabilities, LogRecord, Outgoing, Place, Span, TopicPartition
 
 __all__ = ["KafkaEventLog"]
@@ -48,7 +49,7 @@ class KafkaEventLog:
         self, url: str, *, new_id: Callable[[], str], timeout_s: float = 10.0, fault: Fault | None = None
     ) -> None:
         self._target, self._new_id, self._timeout_s = parse_target(url), new_id, timeout_s
-        self._fault = fault or _nothing
+        self._fault = fault or no_fault
         self._topics = Topics(self._target, timeout_s)
         self._appender = Appender(self._target, timeout_s, self._fault)
         self._reader = Reader(self._target, self._topics, timeout_s)
@@ -104,7 +105,3 @@ class KafkaEventLog:
         """Connections are closed; members close by themselves."""
         self._appender.close()
         self._reader.close()
-
-
-def _nothing(point: str, key: str) -> None:
-    """Without a fault."""

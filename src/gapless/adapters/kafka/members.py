@@ -11,11 +11,11 @@ from confluent_kafka import TopicPartition as At
 
 from gapless.adapters.kafka.clients import Troubles, error_of, make_consumer
 from gapless.adapters.kafka.failures import failed, not_yours
-from gapless.adapters.kafka.producing import Fault
 from gapless.adapters.kafka.topics import Topics
 from gapless.adapters.kafka.transactions import TransactionalWriter
 from gapless.adapters.kafka.urls import Target
 from gapless.errors import Transient
+from gapless.faults import Fault
 from gapless.ports.events import Outgoing, Place, TopicPartition
 
 __all__ = ["KafkaMember"]

@@ -13,9 +13,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from gapless.adapters.kafka.clients import Troubles, error_of, make_producer
 from gapless.adapters.kafka.failures import failed
 from gapless.adapters.kafka.urls import Target
+from gapless.faults import Fault
 from gapless.ports.events import Outgoing, Place
 
-__all__ = ["APPEND_POINTS", "PRODUCER_DEFAULTS", "Appender", "Delivery", "Fault", "produce"]
+__all__ = ["APPEND_POINTS", "PRODUCER_DEFAULTS", "Appender", "Delivery", "produce"]
 
 APPEND_POINTS = ("append.produced", "append.acknowledged")
 """Where a crash of `append` may leave something: some of the records under way, all of them in the log."""
@@ -30,8 +31,6 @@ _FULL_S = 0.05
 _CLOSING_S = 0.5
 _SLACK_S = 5.0
 _NOWHERE = Place(-1, -1)
-
-Fault = Callable[[str, str], None]
 
 
 class Delivery:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import lmdb
 
 from gapless.adapters.lmdb.environments import Shared, acquire, release
 from gapless.adapters.lmdb.failures import failed, forked, unknown_layout
+from gapless.faults import Fault
 from gapless.ports.online import Committed, OnlineCapabilities, Update
 from gapless.ports.updates import check_prefix, check_updates
 
@@ -57,7 +58,7 @@ class LmdbStore:
         folder: str | Path,
         *,
         map_bytes: int = MAP_BYTES,
-        fault: Callable[[str, str], None] | None = None,
+        fault: Fault | None = None,
     ) -> None:
         self._folder = Path(folder)
         self._map_bytes = map_bytes

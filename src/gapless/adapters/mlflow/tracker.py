@@ -12,6 +12,7 @@ from mlflow.entities import Metric, Param, RunTag
 
 from gapless.adapters.mlflow.client import SQLITE, connect, in_our_words
 from gapless.errors import NotFound, Refused, Transient, closest
+from gapless.faults import Fault, no_fault
 from gapless.ports.tracker import BUNDLE, Point, RunRecord, VersionRecord
 
 __all__ = ["MlflowTracker"]
@@ -23,11 +24,6 @@ _FEW = 90
 _LONGEST = 5_000
 
 T = TypeVar("T")
-Fault = Callable[[str, str], None]
-
-
-def _no_fault(point: str, model: str) -> None:
-    pass
 
 
 class MlflowTracker:
@@ -53,7 +49,7 @@ class MlflowTracker:
         *,
         timeout_s: float = 3.0,
         budget_s: float = 120.0,
-        fault: Fault = _no_fault,
+        fault: Fault = no_fault,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._uri, self._timeout_s, self._budget_s = uri, timeout_s, budget_s

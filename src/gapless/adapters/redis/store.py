@@ -6,7 +6,7 @@ before another, never half of one, and never an offset before the updates under 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,7 @@ from gapless.adapters.redis.script import (
     pack_position,
 )
 from gapless.adapters.redis.urls import parse_target
+from gapless.faults import Fault
 from gapless.ports.online import Committed, OnlineCapabilities, Update
 from gapless.ports.updates import check_prefix, check_updates
 
@@ -68,7 +69,7 @@ class RedisStore:
         *,
         timeout_s: float = 1.0,
         batch_updates: int = 1000,
-        fault: Callable[[str, str], None] | None = None,
+        fault: Fault | None = None,
     ) -> None:
         self._target = parse_target(url)
         self._batch_updates = batch_updates

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,9 @@ from gapless.adapters.segments.durable import Sync
 from gapless.adapters.segments.failures import storage_error
 from gapless.clock import Clock
 from gapless.errors import GaplessError
+from gapless.faults import Fault
 
-__all__ = ["Disk", "Fault", "no_fault", "saying"]
-
-Fault = Callable[[str, str], None]
-
-
-def no_fault(point: str, name: str) -> None:
-    """Nothing goes wrong."""
+__all__ = ["Disk", "saying"]
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from functools import partial
 from itertools import repeat
 from pathlib import Path
 
-from gapless.adapters.segments.disk import Disk, Fault, no_fault
+from gapless.adapters.segments.disk import Disk
 from gapless.adapters.segments.groups import FileMember
 from gapless.adapters.segments.partitions import Partitions
 from gapless.adapters.segments.topics import checked_name
 from gapless.clock import Clock, SystemClock
+from gapless.faults import Fault, no_fault
 from gapless.ports.events import (
     EventLogCapabilities,
     LogRecord,

@@ -21,6 +21,7 @@ from gapless.adapters.segments.failures import storage_error
 from gapless.adapters.segments.folder import LogFolder, OpenSegment
 from gapless.clock import MINUTE, Clock, SystemClock
 from gapless.errors import StorageError
+from gapless.faults import Fault, no_fault
 from gapless.ports.prediction_log import Done
 
 __all__ = ["WRITE_POINTS", "Rotation", "SegmentLog"]
@@ -31,10 +32,6 @@ WRITE_POINTS = ("taken", "opened", "written", "synced", "told", "sealing", "seal
 _PROBE_EVERY_S = 1.0
 
 Call = tuple[Sequence[bytes], Done]
-
-
-def _no_fault(point: str, segment: str) -> None:
-    """Nothing goes wrong."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ class SegmentLog:
         gather_us: int = 1_000,
         ahead_bytes: int = 1 << 20,
         clock: Clock | None = None,
-        fault: Callable[[str, str], None] = _no_fault,
+        fault: Fault = no_fault,
         fdatasync: Callable[[int], None] = os.fdatasync,
         fsync: Callable[[int], None] = os.fsync,
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
@@ -14,16 +14,12 @@ from gapless.adapters.sql.engines import make_engine
 from gapless.adapters.sql.failures import in_our_words
 from gapless.adapters.sql.migrating import bring_forward, is_current
 from gapless.errors import StorageError
+from gapless.faults import Fault
 
-__all__ = ["Database", "Fault", "no_fault"]
+__all__ = ["Database"]
 
-Fault = Callable[[str, str], None]
 # "gapless" as a number: processes that open an empty database at once take turns at this lock.
 _SCHEMA_LOCK = 0x6761706C657373
-
-
-def no_fault(point: str, subject: str) -> None:
-    """Nothing happens."""
 
 
 class Database:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 
 from gapless.adapters.sql.audit import SqlAudit
-from gapless.adapters.sql.database import Database, Fault, no_fault
+from gapless.adapters.sql.database import Database
 from gapless.adapters.sql.deployments import SqlDeployments
 from gapless.adapters.sql.incidents import SqlIncidents
 from gapless.adapters.sql.tokens import SqlTokens
+from gapless.faults import Fault, no_fault
 from gapless.ports.metadata import Audit, Deployments, Incidents, Tokens
 
 __all__ = ["SqlMetadata"]
