@@ -63,13 +63,13 @@ def test_what_was_aborted_is_never_read_and_holds_nobody_up(kafka: Kafka, log: K
     log.create("t", 1)
     full = _full(log, "t")
     _transaction(kafka, full, [b"no"] * 3, commit=False)
+    eventually(lambda: log.spans("t") == [Span(0, 4)], "the transaction is marked")
     for offset in range(4):
         assert log.read("t", 0, offset, max_bytes=100) == []
-    assert log.spans("t") == [Span(0, 4)]
     log.append("t", [Outgoing(0, b"a")])
     _transaction(kafka, full, [b"b"], commit=True)
     _transaction(kafka, full, [b"no"], commit=False)
-    assert [record.value for record in drain(log, "t")] == [b"a", b"b"]
+    eventually(lambda: [record.value for record in drain(log, "t")] == [b"a", b"b"], "what was committed is read")
     assert log.read("t", 0, 6, max_bytes=100) == []
     assert log.read("t", 0, 1000, max_bytes=100) == []
 
@@ -85,7 +85,7 @@ def test_an_open_transaction_is_not_read_yet_nor_what_follows_it(kafka: Kafka, l
     assert log.spans("t") == [Span(0, 0)]
     assert drain(log, "t") == []
     producer.commit_transaction(10)
-    assert [record.value for record in drain(log, "t")] == [b"open", b"later"]
+    eventually(lambda: [record.value for record in drain(log, "t")] == [b"open", b"later"], "both are read, in order")
 
 
 def test_records_of_others_need_no_key_value_or_headers(kafka: Kafka, log: KafkaEventLog):
@@ -159,7 +159,7 @@ def test_an_output_that_the_brokers_refuse_takes_the_commit_back(kafka: Kafka, l
         assert member.committed(place) is None
         member.commit([("out", Outgoing(0, b"next"))], {place: 6})
         assert member.committed(place) == 6
-    assert [record.value for record in drain(log, "out")] == [b"next"]
+    eventually(lambda: [record.value for record in drain(log, "out")] == [b"next"], "nothing of the first one is read")
     with pytest.raises(InputError, match="larger than the brokers take"):
         log.append("out", [Outgoing(0, noise)])
     assert log.append("out", [Outgoing(0, b"last")])

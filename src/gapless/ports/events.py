@@ -173,7 +173,9 @@ class Member(Protocol):
         Raises: Conflict where a partition is not this member's any more: nothing was done, somebody else goes on from
             the last commit. Transient, StorageError: nothing was done or all of it; `committed` tells after `assigned`.
 
-        Guarantees: readers never see outputs of a commit that did not come to its end.
+        Guarantees: readers never see outputs of a commit that did not come to its end. Those of one that did are seen
+            at once in an embedded log; on a broker, once it has marked the transaction in every partition: a moment
+            later.
         """
         ...
 
