@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("dev", "examples", "redis", "postgres", "kafka")
+EXTRAS = ("dev", "examples", "redis", "postgres", "kafka", "spark", "pandas")
 OPTIONS = (
     *(f"--extra={extra}" for extra in EXTRAS),
     *("--universal", "--python-version", "3.11"),
