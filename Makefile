@@ -9,7 +9,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test check fmt bench docs lock clean
+.PHONY: help setup servers demo test check fmt bench docs parity lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,14 +17,16 @@ help: ## list the targets
 setup: ## build .venv from the pins in constraints.txt; does nothing when it is current
 	@$(BOOT) scripts/setup.py
 
-servers: setup ## install the servers that tests start, where they are missing: Redis, Postgres, Kafka
-	@$(PY) scripts/servers.py redis-server postgres initdb kafka
+servers: setup ## install the servers that tests start, where they are missing: Redis, Postgres, Kafka, Java for Spark
+	@$(PY) scripts/servers.py redis-server postgres initdb kafka java
 
 demo: setup ## run the flights example from raw files to recomputed predictions
 	@$(PY) examples/flights/demo.py $(ARGS)
 
-test: check servers ## what CI runs: linters, types, every test and every example in the documentation
-	@$(PY) -m pytest -n 2 --hypothesis-profile=ci $(ARGS)
+test: check servers ## what CI runs: linters, types, every test, every example in the documentation, the page of parity
+	@rm -rf .cache/parity
+	@$(PY) -m pytest -n 2 --dist loadgroup --hypothesis-profile=ci $(ARGS)
+	@$(if $(strip $(ARGS)),:,$(PY) scripts/parity.py --check)
 
 check: setup ## linters and types only
 	@$(PY) -m ruff check
@@ -40,6 +42,9 @@ bench: setup ## run a benchmark: make bench NAME=startup ARGS=--json
 
 docs: setup ## write the generated pages of docs/ anew
 	@$(PY) scripts/docs.py
+
+parity: setup ## write docs/parity.md from the last whole run of `make test`
+	@$(PY) scripts/parity.py
 
 lock: setup ## resolve the floors in pyproject.toml into constraints.txt
 	@$(PY) scripts/lock.py $(ARGS)
