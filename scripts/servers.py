@@ -3,20 +3,22 @@
     python scripts/servers.py redis-server postgres kafka
 
 A name whose program is there costs nothing. Installing needs apt-get, and root or sudo without a password; without
-these the message says which packages to install by hand. Kafka is in no package: Maven fetches it into a folder of the
-checkout, once.
+these the message says which packages to install by hand. Kafka and the TypeScript compiler are in no package: Maven and
+npm fetch them into folders of the checkout, once.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +31,9 @@ PACKAGES = {
     "wrk": "wrk",
     "java": "default-jre-headless",
     "mvn": "maven",
+    "node": "nodejs",
+    "npm": "npm",
+    "chromium": "chromium",
 }
 """Program to Debian package."""
 
@@ -57,14 +62,22 @@ _POM = f"""\
 </project>
 """
 
+TYPESCRIPT = "typescript"
+TYPESCRIPT_PINS = ROOT / "tests" / "typescript"
+TYPESCRIPT_VERSION = json.loads((TYPESCRIPT_PINS / "package.json").read_text("utf-8"))["devDependencies"]["typescript"]
+TYPESCRIPT_FOLDER = ROOT / ".cache" / f"typescript-{TYPESCRIPT_VERSION}"
+"""The compiler as npm installs it from the pins; `find` and `ensure` give the program tsc for the name "typescript"."""
+
 POSTGRES_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/local/opt/postgresql*/bin", "/opt/homebrew/opt/postgresql*/bin")
 """Debian keeps the programs of each major version off the PATH."""
 
 
 def find(program: str) -> str | None:
-    """The program's path, the newest where several are installed; None where there is none, or no Java for Kafka."""
+    """The program's path, the newest where several are installed; None where it, or what it runs on, is missing."""
     if program == KAFKA:
         return str(KAFKA_FOLDER) if KAFKA_FOLDER.is_dir() and find("java") else None
+    if program == TYPESCRIPT:
+        return str(TYPESCRIPT_FOLDER / "node_modules/.bin/tsc") if TYPESCRIPT_FOLDER.is_dir() and find("node") else None
     return shutil.which(program) or _find_postgres(program)
 
 
@@ -91,11 +104,14 @@ def _major(path: Path) -> int:
 
 def _provide(programs: Sequence[str]) -> None:
     """What takes a while is done for what is missing only."""
-    fetch = KAFKA in programs and not KAFKA_FOLDER.is_dir()
-    needed = {*programs, *(("java",) if KAFKA in programs else ()), *(("mvn",) if fetch else ())} - {KAFKA}
-    _install([program for program in needed if find(program) is None])
-    if fetch:
-        _fetch_kafka()
+    fetches = [fetch for name, fetch in _FETCHED.items() if name in programs and not fetch.folder.is_dir()]
+    needed = {
+        name for program in programs for name in (_FETCHED[program].runs_on if program in _FETCHED else [program])
+    }
+    needed |= {fetch.with_program for fetch in fetches}
+    _install([program for program in sorted(needed) if find(program) is None])
+    for fetch in fetches:
+        fetch.fetch()
 
 
 def _fetch_kafka() -> None:
@@ -110,6 +126,38 @@ def _fetch_kafka() -> None:
             why = (out.stdout + out.stderr).strip().splitlines() or ["mvn failed"]
             _give_up_kafka(why[0])
         (folder / "jars").rename(KAFKA_FOLDER)
+
+
+def _fetch_typescript() -> None:
+    """As for Kafka: a folder that is renamed when it is whole."""
+    print("servers: fetching typescript", TYPESCRIPT_VERSION, flush=True)
+    with tempfile.TemporaryDirectory(prefix="typescript-", dir=TYPESCRIPT_FOLDER.parent) as name:
+        folder = Path(name) / "found"
+        folder.mkdir()
+        for pins in ("package.json", "package-lock.json"):
+            shutil.copy(TYPESCRIPT_PINS / pins, folder / pins)
+        npm = find("npm") or "npm"
+        out = _run([npm, "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund"])
+        if out.returncode:
+            why = (out.stderr + out.stdout).strip().splitlines() or ["npm failed"]
+            _give_up_typescript(why[0])
+        folder.rename(TYPESCRIPT_FOLDER)
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    """What is in no package, and the programs that it runs on and is fetched with."""
+
+    folder: Path
+    runs_on: str
+    with_program: str
+    fetch: Callable[[], None]
+
+
+_FETCHED = {
+    KAFKA: _Fetched(KAFKA_FOLDER, "java", "mvn", _fetch_kafka),
+    TYPESCRIPT: _Fetched(TYPESCRIPT_FOLDER, "node", "npm", _fetch_typescript),
+}
 
 
 def _install(programs: Sequence[str]) -> None:
@@ -158,6 +206,15 @@ def _give_up_kafka(why: str) -> NoReturn:
     )
 
 
+def _give_up_typescript(why: str) -> NoReturn:
+    sys.exit(
+        f"servers: typescript {TYPESCRIPT_VERSION} could not be fetched\n"
+        f"  seen: {why}\n"
+        f"  next: let npm reach its registry, or install {TYPESCRIPT_PINS / 'package-lock.json'} into"
+        f" {TYPESCRIPT_FOLDER}, then run make again"
+    )
+
+
 @contextlib.contextmanager
 def _only_one() -> Iterator[None]:
     """Two runs at once install one after the other; the second then finds everything."""
@@ -168,4 +225,4 @@ def _only_one() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    ensure(*(sys.argv[1:] or ["redis-server", "postgres", "initdb", KAFKA]))
+    ensure(*(sys.argv[1:] or ["redis-server", "postgres", "initdb", KAFKA, "node", "npm", "chromium", TYPESCRIPT]))

@@ -76,9 +76,11 @@ def _ask_for_broker(folder: Path, barrier: Barrier) -> int:
 
 
 def test_every_program_of_the_list_is_found_or_has_a_package():
-    assert None not in [find(program) for program in ("redis-server", "postgres", "initdb", "kafka")]
+    assert None not in [
+        find(program) for program in ("redis-server", "postgres", "initdb", "kafka", "node", "typescript", "chromium")
+    ]
     assert find("no-such-program") is None
-    assert set(PACKAGES) >= {"redis-server", "postgres", "initdb", "wrk", "java", "mvn"}
+    assert set(PACKAGES) >= {"redis-server", "postgres", "initdb", "wrk", "java", "mvn", "node", "npm", "chromium"}
 
 
 def test_what_cannot_be_installed_is_asked_for(tmp_path):

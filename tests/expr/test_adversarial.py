@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from gapless.expr import OPERATIONS, compile_columns
+from gapless.expr import OPERATIONS, compile_columns, compile_row
+from gapless.expr.golden import Vector, encode, vectors
 from gapless.schema import Type
 from tests.expr.adversarial import (
     ROWS,
@@ -27,6 +28,12 @@ from tests.expr.adversarial import (
     unpacked,
 )
 from tests.expr.cases import COLUMNS
+from tests.parity import record
+
+
+@cache
+def golden() -> tuple[Vector, ...]:
+    return tuple(vectors())
 
 
 @cache
@@ -39,6 +46,7 @@ def by_columns() -> Mapping[str, pa.Array]:
 def test_one_row_and_columns_give_the_same_bits(op: str) -> None:
     of_op = [case for case in cases() if case.op == op]
     wrong = {repr(case.expr): differences(case, answers_of(by_columns()[case.name], case.expr.type)) for case in of_op}
+    record("operations", op, "columns", compared=ROWS * len(of_op), different=sum(wrong.values()))
     assert of_op
     assert {expr: count for expr, count in wrong.items() if count} == {}
 
@@ -46,7 +54,25 @@ def test_one_row_and_columns_give_the_same_bits(op: str) -> None:
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_one_row_gives_the_bits_of_last_time(op: str) -> None:
     kept = stored_digests()
-    wrong = [repr(case.expr) for case in cases() if case.op == op and digests()[case.name] != kept[case.name]]
+    of_op = [case for case in cases() if case.op == op]
+    wrong = [repr(case.expr) for case in of_op if digests()[case.name] != kept[case.name]]
+    record("operations", op, "python row", compared=ROWS * len(of_op), different=ROWS * len(wrong))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("op", OPERATIONS)
+def test_one_row_gives_the_golden_bits(op: str) -> None:
+    compared, wrong = 0, []
+    for vector in golden():
+        if vector.op == op:
+            program = compile_row({"out": vector.expr})
+            for *values, right in vector.rows:
+                found = program(dict(zip(vector.columns, values, strict=True)))["out"]
+                compared += 1
+                if encode(found, vector.expr.type) != encode(right, vector.expr.type):
+                    wrong.append((vector.expr, values, found))
+    record("operations", op, "python row", compared=compared, different=len(wrong))
+    assert compared
     assert wrong == []
 
 
