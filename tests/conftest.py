@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from tests.kafka import Kafka
     from tests.servers import Postgres, Redis, RedisCluster
 
@@ -65,3 +67,19 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     own = tmp_path_factory.getbasetemp()
     with shared_kafka(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) as server:
         yield server
+
+
+@pytest.fixture
+def spark() -> SparkSession:
+    """A session on local[2] with SQL settings of its own; the Java process behind it is one for a test process."""
+    from tests.spark import local_session
+
+    return local_session()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that use Spark run in one process, one after the other: its Java process is large and slow to start."""
+    for item in items:
+        if "spark" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("spark"))
