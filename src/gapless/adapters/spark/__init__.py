@@ -1,4 +1,4 @@
-"""Spark as a place where our own functions run: sessions, and the package beside every executor."""
+"""Spark as a place where our own functions run: sessions, the package beside every executor, expressions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ try:
 except ImportError:
     raise MissingExtra("Spark", "spark") from None
 
+from gapless.adapters.spark.expressions import with_expressions
 from gapless.adapters.spark.masters import Master, spark_master
 from gapless.adapters.spark.session import open_session
 from gapless.adapters.spark.shipping import Executor, ship
 
-__all__ = ["Executor", "Master", "open_session", "ship", "spark_master"]
+__all__ = ["Executor", "Master", "open_session", "ship", "spark_master", "with_expressions"]
