@@ -51,10 +51,12 @@ __all__ = [
     "answers_of",
     "cases",
     "differences",
+    "different_rows",
     "digest",
     "digests",
     "exchange",
     "expected",
+    "expected_of",
     "packed",
     "rows",
     "stored_digests",
@@ -67,7 +69,7 @@ _SEED = 20261129
 _HOUR = 3_600_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """One expression of an operation; its name is unique."""
 
@@ -114,6 +116,11 @@ def expected(case: Case) -> Answers:
     return answers_of(_by_row()[case.name], case.expr.type)
 
 
+def expected_of(others: Sequence[Case]) -> list[Answers]:
+    """The same for expressions that are not among `cases`, over the same rows."""
+    return [answers_of(array, case.expr.type) for case, array in zip(others, _computed(others), strict=True)]
+
+
 def answers_of(found: pa.Array, kind: Type) -> Answers:
     """An Arrow array of a result, as bits."""
     valid = np.asarray(found.is_valid())
@@ -126,7 +133,11 @@ def answers_of(found: pa.Array, kind: Type) -> Answers:
 
 def differences(case: Case, found: Answers) -> int:
     """In how many rows a runtime's answers differ from `expected`, in null, bits or text."""
-    right = expected(case)
+    return different_rows(expected(case), found)
+
+
+def different_rows(right: Answers, found: Answers) -> int:
+    """In how many rows two answers differ."""
     if found.kind is not right.kind or len(found.valid) != len(right.valid):
         return len(right.valid)
     wrong = found.valid != right.valid
@@ -199,10 +210,14 @@ def _array(values: Sequence[Any], kind: Type) -> pa.Array:
 
 @cache
 def _by_row() -> Mapping[str, pa.Array]:
-    """One program of all expressions, since compiling and calling 300 costs more than computing."""
-    program = compile_row({case.name: case.expr for case in cases()})
+    return {case.name: array for case, array in zip(cases(), _computed(cases()), strict=True)}
+
+
+def _computed(of: Sequence[Case]) -> list[pa.Array]:
+    """By one program of all expressions, since compiling and calling 300 costs more than computing."""
+    program = compile_row({case.name: case.expr for case in of})
     results = [program(row) for row in _rows()]
-    return {case.name: _array([found[case.name] for found in results], case.expr.type) for case in cases()}
+    return [_array([found[case.name] for found in results], case.expr.type) for case in of]
 
 
 @cache

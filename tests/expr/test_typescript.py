@@ -3,64 +3,25 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gapless.expr import OPERATIONS
-from gapless.expr.golden import Vector, encode, vectors
 from gapless.expr.typescript import runtime_files, typescript_module
 from tests import chromium, node
-from tests.expr.adversarial import ROWS, cases, differences, digests, exchange, unpacked
+from tests.expr.adversarial import ROWS, Case, cases, different_rows, digests, expected, unpacked
+from tests.expr.typescript_package import golden, mixed, mixed_answers, package, runtime_in
 from tests.parity import record
 
 RUNTIMES: Mapping[str, Callable[[Path, str], Any]] = {"node": node.evaluate, "chromium": chromium.evaluate}
-HARNESS = Path(__file__).parents[1] / "typescript" / "vectors.ts"
-
-
-def written(folder: Path, modules: Mapping[str, str]) -> Path:
-    """The runtime and modules, as an application would hold them."""
-    (folder / "runtime").mkdir(parents=True)
-    for name, text in runtime_files().items():
-        (folder / "runtime" / name).write_text(text, "utf-8")
-    for name, text in modules.items():
-        (folder / name).write_text(text, "utf-8")
-    return folder
-
-
-@cache
-def golden() -> Mapping[str, Vector]:
-    """The golden vectors by the name of their expression."""
-    found: dict[str, Vector] = {}
-    for vector in vectors():
-        found[f"{vector.op}_{sum(one.op == vector.op for one in found.values())}"] = vector
-    return found
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    modules = {
-        "all.ts": typescript_module({case.name: case.expr for case in cases()}, function="all"),
-        "golden.ts": typescript_module({name: vector.expr for name, vector in golden().items()}, function="golden"),
-        "vectors.ts": HARNESS.read_text("utf-8"),
-    }
-    found = written(tmp_path_factory.mktemp("typescript") / "package", modules)
-    wanted = {case.name: {"type": case.expr.type.value, "digest": digests()[case.name]} for case in cases()}
-    (found / "wanted.json").write_text(json.dumps(wanted), "utf-8")
-    (found / "vectors.json").write_text(json.dumps([as_json(*one) for one in golden().items()]), "utf-8")
-    (found / "table.bin").write_bytes(exchange())
-    return node.compiled(found)
-
-
-def as_json(name: str, vector: Vector) -> dict[str, Any]:
-    kinds = [*vector.columns.values(), vector.expr.type]
-    rows = [[encode(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in vector.rows]
-    columns = {column: kind.value for column, kind in vector.columns.items()}
-    return {"name": name, "columns": columns, "type": vector.expr.type.value, "rows": rows}
+    return node.compiled(package(tmp_path_factory.mktemp("typescript") / "package"))
 
 
 @pytest.fixture(scope="module", params=RUNTIMES)
@@ -68,20 +29,55 @@ def report(request: pytest.FixtureRequest, folder: Path) -> Any:
     return {"runtime": request.param, **RUNTIMES[request.param](folder, "vectors.js")}
 
 
+def found(report: Any, case: Case) -> Any:
+    """The answers of a runtime that differ from what is expected, as bits."""
+    return unpacked(base64.b64decode(report["wrong"][case.name]), case.expr.type)
+
+
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_every_operation_gives_the_bits_of_python(op: str, report: Any) -> None:
-    assert report["rows"] == ROWS
     of_op = [case for case in cases() if case.op == op]
     wrong = {
-        case.name: differences(case, unpacked(base64.b64decode(report["wrong"][case.name]), case.expr.type))
-        for case in of_op
-        if report["digests"][case.name] != digests()[case.name]
+        case.name: different_rows(expected(case), found(report, case)) for case in of_op if case.name in report["wrong"]
     }
     checked = {name: report["golden"][name] for name, vector in golden().items() if vector.op == op}
     compared = ROWS * len(of_op) + sum(one["compared"] for one in checked.values())
     different = sum(wrong.values()) + sum(one["different"] for one in checked.values())
     record("operations", op, report["runtime"], compared=compared, different=different)
+    assert report["rows"] == ROWS
     assert len(checked) == len(of_op)
-    assert compared > ROWS
+    assert {case.name: report["digests"][case.name] for case in of_op} == {c.name: digests()[c.name] for c in of_op}
     assert wrong == {}
     assert [one["first"] for one in checked.values() if one["different"]] == []
+
+
+def test_expressions_of_expressions_give_the_bits_of_python(report: Any) -> None:
+    wrong = {
+        repr(case.expr): different_rows(right, found(report, case))
+        for case, right in mixed_answers().items()
+        if case.name in report["wrong"]
+    }
+    assert wrong == {}
+    assert {case.name for case in mixed()} <= set(report["digests"])
+
+
+def test_a_runtime_that_is_wrong_is_seen(tmp_path: Path) -> None:
+    """Rounding as floor(x + 0.5), and lengths in UTF-16: each row that this breaks is counted."""
+    broken = runtime_files()
+    broken["numbers.ts"] = broken["numbers.ts"].replace("x - f >= 0.5 ? f + 1 : f", "Math.floor(x + 0.5) + 0 * f")
+    broken["text.ts"] = broken["text.ts"].replace("isLow(s.charCodeAt(at))", "isLow(at & 255)")
+    folder = node.compiled(package(tmp_path / "package", ops=["round", "length", "floor"], runtime=broken))
+    report = node.evaluate(folder, "vectors.js")
+    by_name = {case.name: case for case in cases()}
+    assert {name for name in report["wrong"] if not name.startswith("mixed")} == {"round_0", "round_1", "length_0"}
+    astral = sum(any(ord(letter) > 0xFFFF for letter in text) for text in expected(by_name["column_2"]).texts or ())
+    assert different_rows(expected(by_name["length_0"]), found(report, by_name["length_0"])) == astral > 100
+    assert different_rows(expected(by_name["round_0"]), found(report, by_name["round_0"])) > 10
+
+
+def test_every_expression_alone_is_a_strict_module(tmp_path: Path) -> None:
+    runtime_in(tmp_path, runtime_files())
+    for case in cases():
+        (tmp_path / f"{case.name}.ts").write_text(typescript_module({case.name: case.expr}), "utf-8")
+    assert node.typescript_errors(tmp_path) == []
+    assert len(list(tmp_path.glob("*.js"))) == len(cases())

@@ -1,8 +1,5 @@
 /** Runs the hard rows and the golden vectors through generated functions and says what came out, as digests and counts. */
 
-import { all, type AllInput } from "./all.js";
-import { golden, type GoldenInput } from "./golden.js";
-
 type Kind = "float" | "bool" | "string" | "timestamp";
 type Read = (path: string) => Promise<ArrayBuffer>;
 
@@ -16,6 +13,19 @@ interface Column {
 interface Wanted {
   readonly type: Kind;
   readonly digest: string;
+}
+
+/** A generated module: the columns that it reads, and its expressions. */
+interface Module {
+  readonly columns: readonly string[];
+  readonly exprs: Readonly<Record<string, Wanted>>;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** What every generated module looks like from here: the types of its fields are tested by compiling. */
+interface Generated {
+  readonly row: (input: Row) => Row;
 }
 
 interface Vector {
@@ -43,19 +53,29 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const view = new DataView(new ArrayBuffer(8));
 
 export default async function run(read: Read): Promise<unknown> {
-  const wanted = JSON.parse(decoder.decode(new Uint8Array(await read("wanted.json")))) as Record<string, Wanted>;
-  const vectors = JSON.parse(decoder.decode(new Uint8Array(await read("vectors.json")))) as readonly Vector[];
-  const rows = unpackedRows(await read("table.bin"));
-  const results = rows.map((row) => all(row as AllInput) as unknown as Record<string, unknown>);
+  const json = async (path: string): Promise<unknown> => JSON.parse(decoder.decode(new Uint8Array(await read(path))));
+  const modules = (await json("modules.json")) as Readonly<Record<string, Module>>;
+  const table = unpackedRows(await read("table.bin"));
   const digests: Record<string, string> = {};
   const wrong: Record<string, string> = {};
-  for (const [name, { type, digest }] of Object.entries(wanted)) {
-    const data = packed(results.map((result) => result[name]), type);
-    const found = hex(new Uint8Array(await crypto.subtle.digest("SHA-256", data)));
-    digests[name] = found;
-    if (found !== digest) wrong[name] = base64(data);
+  for (const [module, { columns, exprs }] of Object.entries(modules)) {
+    const { row } = await generated(module);
+    const results = table.map((values) => row(Object.fromEntries(columns.map((name) => [name, values[name]]))));
+    for (const [name, { type, digest }] of Object.entries(exprs)) {
+      const data = packed(results.map((result) => result[name]), type);
+      const found = hex(new Uint8Array(await crypto.subtle.digest("SHA-256", data)));
+      digests[name] = found;
+      if (found !== digest) wrong[name] = base64(data);
+    }
   }
-  return { rows: rows.length, digests, wrong, golden: Object.fromEntries(vectors.map((v) => [v.name, counted(v)])) };
+  const golden = await generated("golden");
+  const vectors = (await json("vectors.json")) as readonly Vector[];
+  const checked = Object.fromEntries(vectors.map((vector) => [vector.name, counted(vector, golden)]));
+  return { rows: table.length, digests, wrong, golden: checked };
+}
+
+async function generated(module: string): Promise<Generated> {
+  return (await import(`./${module}.js`)) as Generated;
 }
 
 // ---- hard rows ---------------------------------------------------------------------------------
@@ -143,11 +163,11 @@ function base64(bytes: Uint8Array): string {
 
 // ---- golden vectors ----------------------------------------------------------------------------
 
-function counted(vector: Vector): Counted {
+function counted(vector: Vector, golden: Generated): Counted {
   const names = Object.entries(vector.columns);
   const wrong = vector.rows.flatMap((row) => {
     const input = Object.fromEntries(names.map(([name, kind], i) => [name, decode(row[i], kind)]));
-    const found = encode((golden(input as GoldenInput) as unknown as Record<string, unknown>)[vector.name], vector.type);
+    const found = encode(golden.row(input)[vector.name], vector.type);
     return found === row[names.length] ? [] : [`${JSON.stringify(row)}: ${String(found)}`];
   });
   return { compared: vector.rows.length, different: wrong.length, first: wrong[0] ?? "" };
