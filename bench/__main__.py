@@ -24,6 +24,8 @@ BENCHES = {
     "log": "appending and reading events, against plain Kafka clients and SQLite",
     "freshness": "from an event pushed over HTTP to the feature that shows it",
     "verify": "ten million served values of real flights, computed again and compared",
+    "row": "35 on-demand expressions of one row in Python",
+    "typescript": "the same 35 expressions in Node and Chromium, and how large they are",
     "scale": "one and two stream workers on Kafka and Redis",
 }
 

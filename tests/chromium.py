@@ -11,9 +11,10 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
-import subprocess
+import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.servers import ensure
+from tests.servers import Process
 
 __all__ = ["evaluate", "open_page"]
 
@@ -65,16 +67,24 @@ def open_page(folder: Path, page: str, *, timeout_s: float = 120.0) -> Any:
     (program,) = ensure("chromium")
     answers: queue.Queue[Any] = queue.Queue()
     asked: list[str] = []
-    with _served(folder, answers, asked) as port, tempfile.TemporaryDirectory(prefix="gapless-chromium-") as home:
-        profile = Path(home) / "profile"
-        log = Path(home) / "log"
-        command = [program, *_OPTIONS.split(), f"--user-data-dir={profile}", f"http://127.0.0.1:{port}/{page}"]
-        with _running(command, log):
-            try:
-                return answers.get(timeout=timeout_s)
-            except queue.Empty:
-                said = log.read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"{page} posted nothing within {timeout_s:g} s; asked for {asked}; {said}") from None
+    with _profile() as home, _served(folder, answers, asked) as port:
+        place = ["env", f"TMPDIR={home}"]
+        command = [
+            *place,
+            program,
+            *_OPTIONS.split(),
+            f"--user-data-dir={home / 'profile'}",
+            f"http://127.0.0.1:{port}/{page}",
+        ]
+        browser = Process(command, home / "log", lambda: True)
+        browser.start()
+        try:
+            return answers.get(timeout=timeout_s)
+        except queue.Empty:
+            said = (home / "log").read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{page} posted nothing within {timeout_s:g} s; asked for {asked}; {said}") from None
+        finally:
+            browser.kill()
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -127,16 +137,13 @@ def _served(folder: Path, answers: queue.Queue[Any], asked: list[str]) -> Iterat
 
 
 @contextlib.contextmanager
-def _running(command: list[str], log: Path) -> Iterator[None]:
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out) as process,
-    ):
-        try:
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+def _profile() -> Iterator[Path]:
+    """A new folder. Children of a browser that was killed end a moment later, and write until then."""
+    home = Path(tempfile.mkdtemp(prefix="gapless-chromium-"))
+    try:
+        yield home
+    finally:
+        until = time.monotonic() + _END_S
+        while home.exists() and time.monotonic() < until:
+            shutil.rmtree(home, ignore_errors=True)
+            time.sleep(0.02)

@@ -17,7 +17,19 @@ from bench.report import Findings, rounded
 ROOT = Path(__file__).resolve().parent.parent
 
 
-ALONE = ["startup", "latest_value", "training_set", "batch_predict", "swap", "stream", "log", "freshness", "scale"]
+ALONE = [
+    "startup",
+    "latest_value",
+    "training_set",
+    "batch_predict",
+    "swap",
+    "stream",
+    "log",
+    "freshness",
+    "scale",
+    "row",
+    "typescript",
+]
 
 
 @pytest.mark.parametrize("name", ALONE)
