@@ -17,8 +17,8 @@ help: ## list the targets
 setup: ## build .venv from the pins in constraints.txt; does nothing when it is current
 	@$(BOOT) scripts/setup.py
 
-servers: setup ## install what tests start, where it is missing: Redis, Postgres, Kafka, Java, Node, TypeScript, Chromium
-	@$(PY) scripts/servers.py redis-server postgres initdb kafka java node npm chromium typescript
+servers: setup ## install what tests start, where it is missing: Redis, Postgres, Kafka, Java, Node, TypeScript, Chromium, wrk
+	@$(PY) scripts/servers.py redis-server postgres initdb kafka java node npm chromium typescript wrk
 
 demo: setup ## run the flights example from raw files to recomputed predictions
 	@$(PY) examples/flights/demo.py $(ARGS)

@@ -116,7 +116,7 @@ def _provide(programs: Sequence[str]) -> None:
 
 def _fetch_kafka() -> None:
     """A run that is killed leaves a folder of another name, and the next one begins anew."""
-    print("servers: fetching kafka", KAFKA_VERSION, flush=True)
+    print("servers: fetching kafka", KAFKA_VERSION, file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="kafka-", dir=KAFKA_FOLDER.parent) as name:
         folder = Path(name)
         (folder / "pom.xml").write_text(_POM, encoding="utf-8")
@@ -167,7 +167,7 @@ def _install(programs: Sequence[str]) -> None:
     as_root = _as_root()
     if shutil.which("apt-get") is None or as_root is None:
         _give_up(programs, "installing them takes apt-get, and root or sudo without a password")
-    print("servers: installing", *packages, flush=True)
+    print("servers: installing", *packages, file=sys.stderr, flush=True)
     # Lists that cannot be refreshed may still be good enough, so only the second command decides.
     _run([*as_root, "apt-get", "-qq", "update"])
     command = ["apt-get", "-qq", "-y", "install", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", *packages]
