@@ -157,6 +157,10 @@ class GaplessError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """It can be pickled: work done elsewhere raises here."""
+        return _raised_elsewhere, (type(self), self.__dict__)
+
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values, for `--json` and logs."""
         fields = {"error": type(self).__name__, "what": self.what}
@@ -167,6 +171,13 @@ class GaplessError(Exception):
             "next_step": self.next_step,
         }
         return fields | {name: value for name, value in optional.items() if value is not None}
+
+
+def _raised_elsewhere(kind: type[GaplessError], fields: Mapping[str, Any]) -> GaplessError:
+    error = kind.__new__(kind)
+    error.args = (fields["message"],)
+    error.__dict__.update(fields)
+    return error
 
 
 class AuthorError(GaplessError):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from gapless.features.compute import Limits, chunked, compute, one_batch
+from gapless.features.compute import Limits, chunked, compute, group_columns, one_batch, with_on_demand
 from gapless.features.keys import KeyIndex
 from gapless.features.matrix import float32_matrix
 from gapless.features.parallel import ahead, in_order
 from gapless.features.plan import Group, plan_groups
 from gapless.features.requests import checked_requests
 from gapless.features.sources import SourceReader, TableSources
+from gapless.features.splits import SPLIT_ROWS, SourceSplit, split_source
 from gapless.features.stored import StoreSources, newest_versions, pinned_tables, read_table
 
 __all__ = [
+    "SPLIT_ROWS",
     "Group",
     "KeyIndex",
     "Limits",
     "SourceReader",
+    "SourceSplit",
     "StoreSources",
     "TableSources",
     "ahead",
@@ -23,10 +26,13 @@ __all__ = [
     "chunked",
     "compute",
     "float32_matrix",
+    "group_columns",
     "in_order",
     "newest_versions",
     "one_batch",
     "pinned_tables",
     "plan_groups",
     "read_table",
+    "split_source",
+    "with_on_demand",
 ]

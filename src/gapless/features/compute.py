@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from gapless.product import FeatureSet, Model
 from gapless.schema import Type
 from gapless.windows import Column, Queries, aggregate, time_order
 
-__all__ = ["Limits", "chunked", "compute", "one_batch"]
+__all__ = ["Limits", "chunked", "compute", "group_columns", "one_batch", "with_on_demand"]
 
 Array = npt.NDArray[Any]
 
@@ -123,26 +123,43 @@ def _answer(
     known_by_us: int | None,
     limits: Limits,
 ) -> pa.RecordBatch:
-    columns: dict[str, pa.Array] = {name: chunk.column(name) for name in chunk.schema.names}
-    own = list(columns)
-    at, _ = to_numpy(columns[model.requests.event_time])
+    at, _ = to_numpy(chunk.column(model.requests.event_time))
+    found: dict[str, pa.Array] = {}
     for group in groups:
-        columns |= _group_columns(group, chunk, at, sources, known_by_us, limits, model.outputs)
+        found |= group_columns(group, chunk, at, sources, model.outputs, known_by_us=known_by_us, limits=limits)
+    return with_on_demand(model, chunk, found)
+
+
+def with_on_demand(
+    model: Model | FeatureSet, requests: pa.RecordBatch, found: Mapping[str, pa.Array]
+) -> pa.RecordBatch:
+    """The columns of the requests, then every feature: those that were `found` for them, and those made of these."""
+    columns: dict[str, pa.Array] = dict(zip(requests.schema.names, requests.columns, strict=True))
+    own = list(columns)
+    columns |= found
     for part in model.on_demands:
         computed = compile_columns(part.expressions)(pa.RecordBatch.from_pydict(columns))
         columns |= dict(zip(computed.schema.names, computed.columns, strict=True))
     return pa.RecordBatch.from_pydict({name: columns[name] for name in [*own, *model.outputs]})
 
 
-def _group_columns(
+def group_columns(
     group: Group,
     chunk: pa.RecordBatch,
     at: Array,
     sources: SourceReader,
+    types: Mapping[str, Type],
+    *,
     known_by_us: int | None,
     limits: Limits,
-    types: dict[str, Type],
 ) -> dict[str, pa.Array]:
+    """The features of one group for some requests, in their order.
+
+    Parameters:
+        chunk — has the request columns of the group's keys.
+        at — [n] int64, the instant of each request.
+        types — of the features, by column.
+    """
     keys = KeyIndex([chunk.column(key) for key, _ in group.keys])
     encoder = Encoder(group, keys)
     results = _Results(group, len(at))
@@ -232,7 +249,7 @@ class _Results:
                 whole.values[place] = column.values
                 whole.valid[place] = column.valid
 
-    def to_arrow(self, types: dict[str, Type], encoder: Encoder) -> dict[str, pa.Array]:
+    def to_arrow(self, types: Mapping[str, Type], encoder: Encoder) -> dict[str, pa.Array]:
         """One column after the other, so that only one is held twice."""
         out = {}
         for spec, names in self._group.specs:

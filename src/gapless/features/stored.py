@@ -12,7 +12,7 @@ from gapless.ports.offline import OfflineStore, TimeRange
 from gapless.ports.tables import landed_partitions, landed_table, source_table
 from gapless.product import EventSource
 
-__all__ = ["StoreSources", "newest_versions", "pinned_tables", "read_table"]
+__all__ = ["StoreSources", "newest_versions", "pinned_tables", "read_table", "wanted_schema"]
 
 
 def newest_versions(store: OfflineStore, sources: Mapping[str, EventSource]) -> dict[str, int]:
@@ -73,7 +73,7 @@ def read_table(
         if not set(columns) - there <= set(source.columns) or not kept:
             raise
         reader = store.read(table, columns=kept, version=version, within=within)
-        wanted = _wanted(source, columns)
+        wanted = wanted_schema(source, columns)
         return (filled(batch, wanted) for batch in reader)
 
 
@@ -109,7 +109,7 @@ class StoreSources:
             batches = read_table(self._store, source, table, names, version=version, within=within)
         else:
             batches = self._chained(source, names, tables, within)
-        return pa.RecordBatchReader.from_batches(_wanted(source, names), batches)
+        return pa.RecordBatchReader.from_batches(wanted_schema(source, names), batches)
 
     def rows(self, source: EventSource) -> int:
         """See `SourceReader`."""
@@ -139,7 +139,8 @@ def _no_events(source: EventSource, tables: Sequence[str]) -> NotFound:
     )
 
 
-def _wanted(source: EventSource, names: Sequence[str]) -> pa.Schema:
+def wanted_schema(source: EventSource, names: Sequence[str]) -> pa.Schema:
+    """Of these columns of a source, `_known_at` and `_offset` among them if named."""
     types = schema_to_arrow(source.columns)
     own = {KNOWN_AT: pa.field(KNOWN_AT, TIMESTAMP), OFFSET: pa.field(OFFSET, pa.int64())}
     return pa.schema([own.get(name) or types.field(name) for name in names])

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-__all__ = ["Commit", "OfflineStore", "TableStats", "TextRange", "TimeRange"]
+__all__ = ["Commit", "OfflineStore", "SplitReads", "TableSplit", "TableStats", "TextRange", "TimeRange"]
 
 
 @dataclass(frozen=True)
@@ -115,4 +115,42 @@ class OfflineStore(Protocol):
 
     def stats(self, table: str, *, version: int | None = None) -> TableStats:
         """Counts from the table's metadata; no data is read."""
+        ...
+
+
+class TableSplit(Protocol):
+    """Some of the rows that a read would give, in their order. Pickled: it is read wherever the store's files are.
+
+    Raises: NotFound, where they are not; CorruptData; StorageError.
+    """
+
+    @property
+    def rows(self) -> int | None:
+        """How many, where that is known without reading."""
+        ...
+
+    def read(self) -> pa.RecordBatchReader:
+        """The rows."""
+        ...
+
+
+class SplitReads(Protocol):
+    """A store whose tables can be read by many machines at once."""
+
+    def split(
+        self,
+        table: str,
+        *,
+        columns: Sequence[str],
+        version: int,
+        within: TimeRange | None = None,
+        rows: int,
+    ) -> Sequence[TableSplit]:
+        """What `OfflineStore.read` gives, as splits in order: read one after the other they are the same rows.
+
+        Parameters:
+            rows — about as many in each.
+
+        Raises: as `OfflineStore.read`. Cost: the table's metadata, and the footers of its files.
+        """
         ...

@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "BATCH_ENGINE_CHECKS": "engine",
     "Crash": "faults",
     "CrashAtCall": "faults",
     "EVENT_LOG_CHECKS": "events",
@@ -21,6 +22,7 @@ _HOMES = {
     "PREDICTION_LOG_CHECKS": "prediction_log",
     "RecordedSync": "faults",
     "TRACKER_CHECKS": "tracker",
+    "check_batch_engine": "engine",
     "check_event_log": "events",
     "check_metadata": "metadata",
     "check_offline_store": "offline",

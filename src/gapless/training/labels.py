@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from gapless.arrow import ARROW_TYPES, KNOWN_AT, TIMESTAMP, to_numpy
 from gapless.errors import InputError
 from gapless.expr import columns_of, compile_columns
 from gapless.features import KeyIndex, SourceReader
-from gapless.product import Model
+from gapless.product import EventSource, Label
 
 __all__ = ["GIVEN_UP", "LABELLED", "MATURITY", "PENDING", "label_columns", "label_names", "labels_of"]
 
@@ -23,13 +23,27 @@ MATURITY = "label_maturity"
 Array = npt.NDArray[Any]
 
 
-def label_names(model: Model) -> tuple[str, str, str]:
+class Labelled(Protocol):
+    """What is needed of a model to look up its labels."""
+
+    @property
+    def requests(self) -> EventSource:
+        """What asks."""
+        ...
+
+    @property
+    def label(self) -> Label:
+        """What is looked up."""
+        ...
+
+
+def label_names(model: Labelled) -> tuple[str, str, str]:
     """The three columns that `label_columns` makes: value, maturity, and when the value was known."""
     return model.label.columns
 
 
 def label_columns(
-    model: Model, requests: pa.RecordBatch, sources: SourceReader, *, known_by_us: int
+    model: Labelled, requests: pa.RecordBatch, sources: SourceReader, *, known_by_us: int
 ) -> dict[str, pa.Array]:
     """The label of each request: value (null unless labelled), maturity, and when it was known.
 
@@ -55,7 +69,7 @@ def label_columns(
 
 
 def labels_of(
-    model: Model, ids: pa.Array | pa.ChunkedArray, at_us: Array, sources: SourceReader, *, known_by_us: int
+    model: Labelled, ids: pa.Array | pa.ChunkedArray, at_us: Array, sources: SourceReader, *, known_by_us: int
 ) -> dict[str, pa.Array]:
     """What `label_columns` gives, for requests that were asked more than once, each time as of an instant of its own.
 
@@ -67,7 +81,9 @@ def labels_of(
     return _labels(model, KeyIndex([ids]), at_us, sources, known_by_us)
 
 
-def _labels(model: Model, index: KeyIndex, at: Array, sources: SourceReader, known_by_us: int) -> dict[str, pa.Array]:
+def _labels(
+    model: Labelled, index: KeyIndex, at: Array, sources: SourceReader, known_by_us: int
+) -> dict[str, pa.Array]:
     latest = np.minimum(at + model.label.give_up_us, known_by_us)
     rows, events = _Rows(index), _Joined(len(at))
     for batch in _label_events(model, sources, at):
@@ -113,7 +129,7 @@ class _Joined:
         self.value[row[better]] = value[better]
 
 
-def _label_events(model: Model, sources: SourceReader, at: Array) -> Iterator[pa.RecordBatch]:
+def _label_events(model: Labelled, sources: SourceReader, at: Array) -> Iterator[pa.RecordBatch]:
     if not len(at):
         return
     label, source = model.label, model.label.source
@@ -126,7 +142,7 @@ def _label_events(model: Model, sources: SourceReader, at: Array) -> Iterator[pa
         yield pa.RecordBatch.from_arrays([*arrays, program(batch).column(0)], ["on", "time", "known", "value"])
 
 
-def _to_arrow(model: Model, events: _Joined, at: Array, known_by_us: int) -> dict[str, pa.Array]:
+def _to_arrow(model: Labelled, events: _Joined, at: Array, known_by_us: int) -> dict[str, pa.Array]:
     name, maturity, known = label_names(model)
     found = events.known > np.iinfo(np.int64).min
     given_up = ~found & (known_by_us >= at + model.label.give_up_us)

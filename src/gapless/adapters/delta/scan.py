@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from gapless.adapters.delta.log import DataFile
 from gapless.arrow import filled
 from gapless.ports.offline import TextRange, TimeRange
 
-__all__ = ["scan", "to_us"]
+__all__ = ["FileSplit", "scan", "splits", "to_us"]
 
 Range = TimeRange | TextRange
 
@@ -33,22 +34,86 @@ def scan(
     return pa.RecordBatchReader.from_batches(wanted, _batches(files, schema, wanted, within))
 
 
+@dataclass(frozen=True)
+class FileSplit:
+    """Some row groups of one file: see `TableSplit`.
+
+    Parameters:
+        read_schema — what is read of the file; names — what of it is given.
+    """
+
+    path: Path
+    groups: tuple[int, ...]
+    read_schema: pa.Schema
+    names: tuple[str, ...]
+    within: Range | None
+    rows: int | None
+
+    def read(self) -> pa.RecordBatchReader:
+        """See TableSplit."""
+        wanted = pa.schema([self.read_schema.field(name) for name in self.names])
+        batches = _file_batches(self.path, self.read_schema, self.within, self.groups)
+        return pa.RecordBatchReader.from_batches(wanted, (batch.select(self.names) for batch in batches))
+
+
+def splits(
+    files: Sequence[DataFile], schema: pa.Schema, *, columns: Sequence[str], within: Range | None, rows: int
+) -> list[FileSplit]:
+    """What `scan` gives, in pieces of about so many rows."""
+    wanted = pa.schema([schema.field(name) for name in columns])
+    read = _read_schema(schema, wanted, within)
+    return [
+        FileSplit(file.path, groups, read, tuple(columns), within, count if within is None else None)
+        for file in files
+        if _overlaps(file, within)
+        for groups, count in _cut(file.path, within, rows)
+    ]
+
+
+def _cut(path: Path, within: Range | None, rows: int) -> Iterator[tuple[tuple[int, ...], int]]:
+    """(row groups, how many rows they hold)."""
+    try:
+        footer = pq.read_metadata(path)
+    except (OSError, pa.ArrowException) as problem:
+        raise unreadable(problem, path) from problem
+    held: list[int] = []
+    count = 0
+    for group in _row_groups(footer, within):
+        held.append(group)
+        count += footer.row_group(group).num_rows
+        if count >= rows:
+            yield tuple(held), count
+            held, count = [], 0
+    if held:
+        yield tuple(held), count
+
+
+def _read_schema(schema: pa.Schema, wanted: pa.Schema, within: Range | None) -> pa.Schema:
+    if within is None or within.column in wanted.names:
+        return wanted
+    return wanted.append(schema.field(within.column))
+
+
+def _overlaps(file: DataFile, within: Range | None) -> bool:
+    return within is None or within.column not in file.ranges or _may_overlap(within, *file.ranges[within.column])
+
+
 def _batches(
     files: Sequence[DataFile], schema: pa.Schema, wanted: pa.Schema, within: Range | None
 ) -> Iterator[pa.RecordBatch]:
-    read = wanted
-    if within is not None and within.column not in wanted.names:
-        read = wanted.append(schema.field(within.column))
+    read = _read_schema(schema, wanted, within)
     for file in files:
-        if within is None or within.column not in file.ranges or _may_overlap(within, *file.ranges[within.column]):
+        if _overlaps(file, within):
             for batch in _file_batches(file.path, read, within):
                 yield batch.select(wanted.names)
 
 
-def _file_batches(path: Path, read: pa.Schema, within: Range | None) -> Iterator[pa.RecordBatch]:
+def _file_batches(
+    path: Path, read: pa.Schema, within: Range | None, groups: Sequence[int] | None = None
+) -> Iterator[pa.RecordBatch]:
     try:
         with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
-            groups = _row_groups(file.metadata, within)
+            groups = _row_groups(file.metadata, within) if groups is None else list(groups)
             # Of a file that was written before a column was added, one is read all the same: to know how many rows.
             held = [name for name in read.names if name in file.schema_arrow.names] or file.schema_arrow.names[:1]
             for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=held):

@@ -26,6 +26,7 @@ from gapless.adapters.delta.failures import storage_error
 from gapless.adapters.delta.files import FileWriter, Sizes, add_action
 from gapless.adapters.delta.journal import Disk, Intent, Journal
 from gapless.adapters.delta.log import (
+    DataFile,
     add_columns,
     arrow_schema,
     batch_transaction,
@@ -34,7 +35,7 @@ from gapless.adapters.delta.log import (
     open_table,
     rows_committed,
 )
-from gapless.adapters.delta.scan import scan, to_us
+from gapless.adapters.delta.scan import FileSplit, scan, splits, to_us
 from gapless.errors import CorruptData, InputError, NotFound, SettingsError, UnknownName, closest
 from gapless.faults import Fault, no_fault
 from gapless.ports.offline import Commit, TableStats, TextRange, TimeRange
@@ -105,13 +106,21 @@ class DeltaStore:
         within: TimeRange | TextRange | None = None,
     ) -> pa.RecordBatchReader:
         """See OfflineStore.read. A batch has at most 131,072 rows."""
-        handle = self._existing(table, version)
-        schema = arrow_schema(handle)
-        names = schema.names if columns is None else list(columns)
-        for name in [*names, *([within.column] if within else [])]:
-            if name not in schema.names:
-                raise UnknownName(f"column of table {table!r}", name, schema.names, where=str(self._path(table)))
-        return scan(data_files(handle, self._path(table)), schema, columns=names, within=within)
+        files, schema = self._files(table, version, columns or (), within)
+        return scan(files, schema, columns=schema.names if columns is None else list(columns), within=within)
+
+    def split(
+        self,
+        table: str,
+        *,
+        columns: Sequence[str],
+        version: int,
+        within: TimeRange | None = None,
+        rows: int,
+    ) -> Sequence[FileSplit]:
+        """See SplitReads.split."""
+        files, schema = self._files(table, version, columns, within)
+        return splits(files, schema, columns=columns, within=within, rows=rows)
 
     def version(self, table: str) -> int | None:
         """The newest version; None where there is no such table."""
@@ -142,6 +151,17 @@ class DeltaStore:
                 for name in sorted(shared)
             },
         )
+
+    def _files(
+        self, table: str, version: int | None, columns: Sequence[str], within: TimeRange | TextRange | None
+    ) -> tuple[list[DataFile], pa.Schema]:
+        """Of one version, which has these columns."""
+        handle = self._existing(table, version)
+        schema = arrow_schema(handle)
+        for name in [*columns, *([within.column] if within else [])]:
+            if name not in schema.names:
+                raise UnknownName(f"column of table {table!r}", name, schema.names, where=str(self._path(table)))
+        return data_files(handle, self._path(table)), schema
 
     def _path(self, table: str) -> Path:
         parts = table.split("/")

@@ -1,0 +1,134 @@
+"""The first stages: requests and events are read, and sent to where their keys meet."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from gapless.arrow import KNOWN_AT, to_numpy
+from gapless.distributing.blocks import packed, unpacked
+from gapless.distributing.routes import OWN, ROW, SLICE, Route, by_source
+from gapless.features import SourceSplit
+from gapless.ports.engine import Piece
+
+__all__ = ["EventTask", "RequestRows", "RequestTask", "ScanEvents", "ScanRequests", "ShippedRows"]
+
+_DEALT_ROWS = 1 << 19
+"""Events that are dealt together: the pieces stay large where buckets are many."""
+
+
+class RequestRows(Protocol):
+    """The requests of a slice, wherever they come from. Pickled."""
+
+    def read(self) -> pa.RecordBatch:
+        """All of them, with exactly the columns of their source."""
+        ...
+
+
+@dataclass(frozen=True)
+class ShippedRows:
+    """Requests that travel with the task."""
+
+    value: bytes
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch) -> ShippedRows:
+        """These."""
+        return cls(packed(OWN, batch))
+
+    def read(self) -> pa.RecordBatch:
+        """See RequestRows."""
+        return unpacked(self.value)[1]
+
+
+@dataclass(frozen=True)
+class RequestTask:
+    """One slice of the requests."""
+
+    slice: int
+    rows: RequestRows
+
+    def to_bytes(self) -> bytes:
+        """As a task of a stage."""
+        return pickle.dumps(self)
+
+
+@dataclass(frozen=True)
+class EventTask:
+    """One split of a source; `ordinal` is its number among all, in the order that breaks ties."""
+
+    source: str
+    ordinal: int
+    split: SourceSplit
+
+    def to_bytes(self) -> bytes:
+        """As a task of a stage."""
+        return pickle.dumps(self)
+
+
+@dataclass(frozen=True)
+class ScanRequests:
+    """Sends each request to its bucket of every route, and its own columns to a partition that passes them on.
+
+    Parameters:
+        passing — the first of the partitions that pass on; passes — how many they are.
+    """
+
+    routes: tuple[Route, ...]
+    passing: int
+    passes: int
+
+    def __call__(self, pieces: Iterator[Piece]) -> Iterable[Piece]:
+        for piece in pieces:
+            task: RequestTask = pickle.loads(piece.value)
+            own = task.rows.read()
+            yield Piece(self.passing + task.slice % self.passes, task.slice, packed(OWN, own))
+            numbered = _numbered(own, task.slice)
+            for route in self.routes:
+                yield from route.requests(numbered, task.slice)
+
+
+def _numbered(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
+    rows = np.arange(batch.num_rows, dtype=np.int32)
+    columns = [*batch.columns, pa.array(np.full(batch.num_rows, number, np.int32)), pa.array(rows)]
+    return pa.RecordBatch.from_arrays(columns, [*batch.schema.names, SLICE, ROW])
+
+
+@dataclass(frozen=True)
+class ScanEvents:
+    """Sends each event to its bucket of every route of its source, unless it became known after `known_by_us`."""
+
+    routes: tuple[Route, ...]
+    known_by_us: int | None
+
+    def __call__(self, pieces: Iterator[Piece]) -> Iterable[Piece]:
+        routes = by_source(self.routes)
+        for piece in pieces:
+            task: EventTask = pickle.loads(piece.value)
+            for number, batch in enumerate(_gathered(self._known(task.split.read()))):
+                for route in routes[task.source]:
+                    yield from route.events(batch, task.ordinal << 32 | number)
+
+    def _known(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if self.known_by_us is not None:
+                known, _ = to_numpy(batch.column(KNOWN_AT))
+                batch = batch.filter(pa.array(known <= self.known_by_us))
+            if batch.num_rows:
+                yield batch
+
+
+def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(each.num_rows for each in held) >= _DEALT_ROWS:
+            yield pa.concat_batches(held)
+            held = []
+    if held:
+        yield pa.concat_batches(held)
