@@ -58,6 +58,31 @@ def test_killed_at_every_point(point: str, batches_before: int, tmp_path: Path) 
     _check(tmp_path, batches_before + 2)
 
 
+def _append_parts(root: Path, fault: Callable[[str, str], None] | None) -> None:
+    """In a process of its own: forty rows by three tasks, one of which is done twice."""
+    store = DeltaStore(root, sizes=_SIZES, **({"fault": fault} if fault else {}))
+
+    def write(writer):
+        yield writer.write(20, _rows(20, 20).to_batches())
+        writer.write(0, _rows(0, 10).to_batches())
+        yield writer.write(0, _rows(0, 10).to_batches())
+        yield writer.write(10, _rows(10, 10).to_batches())
+
+    store.append_parts(_TABLE, _rows(0, 1).schema, batch_ids=["0", "1"], write=write)
+
+
+@pytest.mark.parametrize("point", [point for point in APPEND_POINTS if point != "written"])
+def test_parts_killed_at_every_point(point: str, tmp_path: Path) -> None:
+    assert not run_forked(_append_parts, tmp_path, KillAt(point))
+    _append_parts(tmp_path, None)
+    _append_parts(tmp_path, None)
+    store = DeltaStore(tmp_path)
+    assert store.read(_TABLE).read_all().column("x").to_pylist() == list(range(40))
+    assert store.version(_TABLE) == 0
+    listed = list((tmp_path / _TABLE).glob("*.parquet"))
+    assert len(listed) == store.stats(_TABLE).files, "files that belong to no version are left"
+
+
 @pytest.mark.parametrize("point", ["noted", "writing", "synced", "committed", "durable"])
 def test_readers_see_whole_versions_after_a_kill(point: str, tmp_path: Path) -> None:
     _append(tmp_path, 0, None, None)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pyarrow as pa
 
-__all__ = ["Commit", "OfflineStore", "SplitReads", "TableSplit", "TableStats", "TextRange", "TimeRange"]
+__all__ = [
+    "Commit",
+    "OfflineStore",
+    "Part",
+    "PartAppends",
+    "PartWriter",
+    "SplitReads",
+    "TableSplit",
+    "TableStats",
+    "TextRange",
+    "TimeRange",
+]
 
 
 @dataclass(frozen=True)
@@ -152,5 +163,55 @@ class SplitReads(Protocol):
             rows — about as many in each.
 
         Raises: as `OfflineStore.read`. Cost: the table's metadata, and the footers of its files.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that a task has written, and that are in no table yet. `files` are names for the store alone."""
+
+    files: tuple[str, ...]
+    rows: int
+
+
+class PartWriter(Protocol):
+    """Writes rows for an append that is under way. Pickled: for tasks on any machine that reaches the store's files."""
+
+    def write(self, first_row: int, batches: Iterable[pa.RecordBatch]) -> Part:
+        """The rows are on stable storage, and no reader sees them.
+
+        Parameters:
+            first_row — where they stand among the rows of the append: the order of the parts.
+
+        Raises: StorageError.
+        """
+        ...
+
+
+class PartAppends(Protocol):
+    """A store that takes rows which many machines have written."""
+
+    def append_parts(
+        self,
+        table: str,
+        schema: pa.Schema,
+        *,
+        batch_ids: Sequence[str],
+        write: Callable[[PartWriter], Iterable[Part]],
+    ) -> Commit:
+        """All rows of the parts that `write` gives are in the table, in the order of their first rows, or none is.
+
+        Parameters:
+            schema — of the rows.
+            batch_ids — the batches that these rows are, remembered together.
+            write — called once, while this append holds the table. A part that it does not give is not in the table,
+                and its files are removed.
+
+        Guarantees: as `OfflineStore.append`: one commit, durable when it returns. Killed at any point, the next append
+            to the table removes what was written.
+
+        Raises: as `OfflineStore.append`; Conflict where some of the batches are there already, all of them is
+            `Commit.repeated`.
         """
         ...

@@ -21,6 +21,7 @@ _HOMES = {
     "ONLINE_STORE_CHECKS": "online",
     "PREDICTION_LOG_CHECKS": "prediction_log",
     "RecordedSync": "faults",
+    "SHARED_STORE_CHECKS": "offline_shared",
     "TRACKER_CHECKS": "tracker",
     "check_batch_engine": "engine",
     "check_event_log": "events",
@@ -29,6 +30,7 @@ _HOMES = {
     "check_online_store": "online",
     "check_prediction_log": "prediction_log",
     "check_scorer": "scorer",
+    "check_shared_store": "offline_shared",
     "check_tracker": "tracker",
     "cut_power": "faults",
 }

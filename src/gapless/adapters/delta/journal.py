@@ -55,11 +55,12 @@ class Disk:
 
 @dataclass(frozen=True)
 class Intent:
-    """An append under way: the names it may have written, and the version it is going to commit."""
+    """An append under way: the names it may have written, the version it is going to commit, how many batches it is."""
 
     token: str
     version: int
     files: tuple[str, ...] = ()
+    batches: int = 1
 
 
 class Journal:
@@ -136,7 +137,7 @@ def _is_whole(actions: list[dict[str, dict[str, object]]], intent: Intent) -> bo
     kinds = Counter(kind for action in actions for kind in action)
     added = {action["add"]["path"] for action in actions if "add" in action}
     begins = intent.version > 0 or (kinds["metaData"] == 1 and kinds["protocol"] == 1)
-    return added == set(intent.files) and kinds["txn"] == 2 and begins
+    return added == set(intent.files) and kinds["txn"] == 1 + intent.batches and begins
 
 
 def _is_commit_of(action: dict[str, dict[str, object]], token: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ __all__ = [
     "DataFile",
     "add_columns",
     "arrow_schema",
-    "batch_transaction",
+    "batches_of",
     "commit",
     "data_files",
     "open_table",
@@ -57,6 +57,11 @@ class DataFile:
 def batch_transaction(batch_id: str) -> str:
     """The application id under which a batch is remembered."""
     return f"gapless.batch:{batch_id}"
+
+
+def batches_of(handle: DeltaTable | None) -> Callable[[str], bool]:
+    """Whether a version holds a batch; where there is no table, it holds none."""
+    return lambda batch_id: handle is not None and handle.transaction_version(batch_transaction(batch_id)) is not None
 
 
 def open_table(path: Path, version: int | None = None) -> DeltaTable | None:
@@ -152,13 +157,13 @@ def _data_file(action: Mapping[str, Any], path: Path) -> DataFile:
 
 def commit(
     path: Path, handle: DeltaTable | None, files: Sequence[AddAction], schema: pa.Schema, *,
-    batch_id: str, rows: int, total_rows: int, token: str,
+    batch_ids: Sequence[str], rows: int, total_rows: int, token: str,
 ) -> int:  # fmt: skip
     """One log entry, right behind the version of `handle`; returns its version.
 
     Raises: Transient where that version exists already.
     """
-    properties = _properties(total_rows, batch_id, rows, token)
+    properties = _properties(total_rows, batch_ids, rows, token)
     try:
         if handle is None:
             create_table_with_add_actions(
@@ -186,7 +191,7 @@ def add_columns(path: Path, handle: DeltaTable, added: pa.Schema, *, token: str)
     try:
         handle.alter.add_columns(
             list(deltalake.Schema.from_arrow(added).fields),
-            commit_properties=_properties(rows_committed(handle), f"columns:{token}", 0, token),
+            commit_properties=_properties(rows_committed(handle), [f"columns:{token}"], 0, token),
             post_commithook_properties=_HOOKS,
         )
     except CommitFailedError as problem:
@@ -195,10 +200,13 @@ def add_columns(path: Path, handle: DeltaTable, added: pa.Schema, *, token: str)
         raise storage_error(problem, path, "commit to the table") from problem
 
 
-def _properties(total_rows: int, batch_id: str, rows: int, token: str) -> CommitProperties:
+def _properties(total_rows: int, batch_ids: Sequence[str], rows: int, token: str) -> CommitProperties:
     return CommitProperties(
         max_commit_retries=0,  # a retry would land behind rows that nobody compared with
-        app_transactions=[Transaction(_ROWS, total_rows), Transaction(batch_transaction(batch_id), rows)],
+        app_transactions=[
+            Transaction(_ROWS, total_rows),
+            *(Transaction(batch_transaction(batch_id), rows) for batch_id in batch_ids),
+        ],
         custom_metadata={"gapless": token},
     )
 

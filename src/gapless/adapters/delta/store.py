@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -29,16 +30,25 @@ from gapless.adapters.delta.log import (
     DataFile,
     add_columns,
     arrow_schema,
-    batch_transaction,
+    batches_of,
     commit,
     data_files,
     open_table,
     rows_committed,
 )
+from gapless.adapters.delta.parts import PartFiles, check_parts, remove_others, some_there
 from gapless.adapters.delta.scan import FileSplit, scan, splits, to_us
-from gapless.errors import CorruptData, InputError, NotFound, SettingsError, UnknownName, closest
+from gapless.errors import (
+    CorruptData,
+    GaplessError,
+    InputError,
+    NotFound,
+    SettingsError,
+    UnknownName,
+    closest,
+)
 from gapless.faults import Fault, no_fault
-from gapless.ports.offline import Commit, TableStats, TextRange, TimeRange
+from gapless.ports.offline import Commit, Part, PartWriter, TableStats, TextRange, TimeRange
 
 __all__ = ["APPEND_POINTS", "DeltaStore"]
 
@@ -90,11 +100,49 @@ class DeltaStore:
         """See OfflineStore.append."""
         path = self._path(table)
         journal = Journal(path, self._disk)
+        with self._held(table, path, journal):
+            return self._append(table, path, journal, batches, batch_id, offset_column, widen)
+
+    def append_parts(
+        self,
+        table: str,
+        schema: pa.Schema,
+        *,
+        batch_ids: Sequence[str],
+        write: Callable[[PartWriter], Iterable[Part]],
+    ) -> Commit:
+        """See PartAppends.append_parts."""
+        path = self._path(table)
+        journal = Journal(path, self._disk)
+        with self._held(table, path, journal):
+            handle = open_table(path)
+            there = sum(map(batches_of(handle), batch_ids))
+            if handle is not None and there == len(batch_ids):
+                return Commit(table, handle.version(), 0, repeated=True)
+            if there:
+                raise some_there(path, there, len(batch_ids))
+            plain = plain_schema(schema, None)
+            if handle is not None:
+                check_same_columns(plain, arrow_schema(handle), path)
+
+            def fill(token: str, first_row: int) -> tuple[list[Path], int]:
+                parts = list(write(PartFiles(path, plain, token, self._sizes)))
+                self._fault("writing", table)
+                files = check_parts(path, parts)
+                remove_others(path, token, files)
+                return files, sum(part.rows for part in parts)
+
+            return self._filled(table, path, journal, handle, plain, batch_ids, fill)
+
+    @contextmanager
+    def _held(self, table: str, path: Path, journal: Journal) -> Iterator[None]:
         try:
             with journal.exclusive():
                 self._fault("locked", table)
-                return self._append(table, path, journal, batches, batch_id, offset_column, widen)
+                yield
         except (PermissionError, NotADirectoryError, FileExistsError) as problem:
+            if isinstance(problem, GaplessError):
+                raise
             raise storage_error(problem, path, "write to the store") from problem
 
     def read(
@@ -130,7 +178,7 @@ class DeltaStore:
     def has_batch(self, table: str, batch_id: str) -> bool:
         """Whether the newest version holds this batch. Cost: opening the table's log, some milliseconds."""
         handle = self._open(table)
-        return handle is not None and handle.transaction_version(batch_transaction(batch_id)) is not None
+        return batches_of(handle)(batch_id)
 
     def tables(self) -> list[str]:
         """Names of all tables, sorted."""
@@ -212,39 +260,57 @@ class DeltaStore:
         offset_column: str | None, widen: bool,
     ) -> Commit:  # fmt: skip
         handle = open_table(path)
-        if handle is not None and handle.transaction_version(batch_transaction(batch_id)) is not None:
+        if handle is not None and batches_of(handle)(batch_id):
             return Commit(table, handle.version(), 0, repeated=True)
         schema = plain_schema(batches.schema, offset_column)
         if handle is not None and widen:
             handle = self._widened(table, path, handle, journal, schema)
         elif handle is not None:
             check_same_columns(schema, arrow_schema(handle), path)
-        intent = _intent(batch_id, 0 if handle is None else handle.version() + 1)
-        before = rows_committed(handle)
-        writer = FileWriter(path, schema, intent.token, before, offset_column, self._sizes)
+
+        def fill(token: str, first_row: int) -> tuple[list[Path], int]:
+            writer = FileWriter(path, schema, token, first_row, offset_column, self._sizes)
+            try:
+                self._write(table, writer, batches)
+            except BaseException:
+                writer.abandon()
+                raise
+            return writer.paths, writer.rows
+
+        return self._filled(table, path, journal, handle, schema, [batch_id], fill)
+
+    def _filled(
+        self, table: str, path: Path, journal: Journal, handle: DeltaTable | None, schema: pa.Schema,
+        batch_ids: Sequence[str], fill: Callable[[str, int], tuple[list[Path], int]],
+    ) -> Commit:  # fmt: skip
+        """One commit of the files that `fill(token, first row)` writes; gives them and how many rows they hold."""
+        intent = _intent(batch_ids, 0 if handle is None else handle.version() + 1)
+        before, rows = rows_committed(handle), 0
         try:
             journal.begin(intent)
             self._fault("noted", table)
-            self._write(table, writer, batches)
-            actions = [add_action(file) for file in writer.paths]
-            journal.begin(replace(intent, files=tuple(file.name for file in writer.paths)))
+            files, rows = fill(intent.token, before)
+            for file in files:
+                self._disk.sync(file)
+            self._disk.sync(path)
+            actions = [add_action(file) for file in files]
+            journal.begin(replace(intent, files=tuple(file.name for file in files)))
             self._fault("synced", table)
             version = commit(
                 path, handle, actions, schema,
-                batch_id=batch_id, rows=writer.rows, total_rows=before + writer.rows, token=intent.token,
+                batch_ids=batch_ids, rows=rows, total_rows=before + rows, token=intent.token,
             )  # fmt: skip
             self._fault("committed", table)
         except BaseException as problem:
-            writer.abandon()
             if not journal.settle():  # an error whose commit went through all the same is not an error
                 if isinstance(problem, OSError) and type(problem) is OSError:
                     raise storage_error(problem, path, "write to the table") from problem
                 raise
             if not isinstance(problem, Exception):
                 raise
-            return Commit(table, intent.version, writer.rows, repeated=False)
+            return Commit(table, intent.version, rows, repeated=False)
         self._make_durable(table, path, journal, version)
-        return Commit(table, version, writer.rows, repeated=False)
+        return Commit(table, version, rows, repeated=False)
 
     def _widened(self, table: str, path: Path, handle: DeltaTable, journal: Journal, schema: pa.Schema) -> DeltaTable:
         """The table with the columns that it lacks: a version of its own, with the same rows."""
@@ -253,7 +319,7 @@ class DeltaStore:
         added = pa.schema([field for field in schema if field.name not in old.names])
         if not added.names:
             return handle
-        intent = _intent(f"columns {', '.join(added.names)}", handle.version() + 1)
+        intent = _intent([f"columns {', '.join(added.names)}"], handle.version() + 1)
         journal.begin(intent)
         self._fault("noted", table)
         try:
@@ -271,9 +337,6 @@ class DeltaStore:
             self._fault("writing", table)
         writer.close()
         self._fault("written", table)
-        for path in writer.paths:
-            self._disk.sync(path)
-        self._disk.sync(writer.folder)
 
     def _make_durable(self, table: str, path: Path, journal: Journal, version: int) -> None:
         self._disk.sync(path)  # the name of a new _delta_log
@@ -296,9 +359,10 @@ class DeltaStore:
             self._disk.sync(file)
 
 
-def _intent(batch_id: str, version: int) -> Intent:
+def _intent(batch_ids: Sequence[str], version: int) -> Intent:
     """Named by what it writes: a second try has the same names, and the first one's files are gone by then."""
-    return Intent(sha256(f"{version}:{batch_id}".encode()).hexdigest()[:32], version)
+    token = sha256(":".join([str(version), *batch_ids]).encode()).hexdigest()[:32]
+    return Intent(token, version, batches=len(batch_ids))
 
 
 def _local(root: str | Path) -> Path:

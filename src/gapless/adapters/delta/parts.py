@@ -1,0 +1,88 @@
+"""Files of one append that are written elsewhere, by tasks that may be done twice or never come to their end."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from gapless.adapters.delta.columns import plain_batch
+from gapless.adapters.delta.failures import storage_error
+from gapless.adapters.delta.files import FileWriter, Sizes
+from gapless.errors import Conflict, StorageError
+from gapless.ports.offline import Part
+
+__all__ = ["PartFiles", "check_parts", "remove_others", "some_there"]
+
+
+@dataclass(frozen=True)
+class PartFiles:
+    """See `PartWriter`. Each call writes under names of its own, which all end in the token of the append."""
+
+    folder: Path
+    schema: pa.Schema
+    token: str
+    sizes: Sizes
+
+    def write(self, first_row: int, batches: Iterable[pa.RecordBatch]) -> Part:
+        """See PartWriter.write."""
+        own = f"{uuid.uuid4().hex}-{self.token}"
+        writer = FileWriter(self.folder, self.schema, own, first_row, None, self.sizes)
+        try:
+            for batch in batches:
+                writer.write(plain_batch(batch))
+            writer.close()
+            for path in writer.paths:
+                _sync(path)
+        except OSError as problem:
+            writer.abandon()
+            if isinstance(problem, StorageError):
+                raise
+            raise storage_error(
+                problem, self.folder, "write rows (is this folder the same one on every host?)"
+            ) from problem
+        return Part(tuple(path.name for path in writer.paths), writer.rows)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def check_parts(folder: Path, parts: Iterable[Part]) -> list[Path]:
+    """The files, by the first row of each. Raises: StorageError for one that is not here."""
+    paths = sorted(folder / name for part in parts for name in part.files)
+    for path in paths:
+        if not path.is_file():
+            raise StorageError(
+                "rows that a task wrote are not there",
+                seen=path.name,
+                where=str(folder),
+                next_step="let the folder be the same one on every host, under the same path, and run it again",
+            )
+    return paths
+
+
+def remove_others(folder: Path, token: str, kept: Iterable[Path]) -> None:
+    """What tasks wrote that nobody took the result of."""
+    names = {path.name for path in kept}
+    for path in folder.glob(f"*-{token}.parquet"):
+        if path.name not in names:
+            path.unlink(missing_ok=True)
+
+
+def some_there(folder: Path, there: int, wanted: int) -> Conflict:
+    """The error to raise for an append whose batches are there in part."""
+    return Conflict(
+        "somebody else has written some of these rows meanwhile",
+        seen=f"{there} of {wanted} batches",
+        where=str(folder),
+        next_step="run it again: it goes on with the others",
+    )
