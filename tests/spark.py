@@ -56,11 +56,11 @@ def cluster_session(cluster: SparkCluster, settings: Mapping[str, str] | None = 
 def _session(master: str, settings: Mapping[str, str]) -> SparkSession:
     from pyspark import SparkContext
 
-    from gapless.adapters.spark import open_session
+    from gapless.adapters.spark import open_session, spark_master
 
     ensure("java")
     there = SparkContext._active_spark_context
-    if there is not None and there.master != master:
+    if there is not None and there.master != spark_master(master).url:
         there.stop()
     return open_session(master, settings={**SETTINGS, **settings})
 

@@ -53,8 +53,8 @@ def work(state: Any) -> int:
 
 
 def score(made: gl.Model, scorer: Any, rows: Any, store: DeltaStore) -> int:
-    answering = Answering(made, Version("bench", "1", "", ""), scorer, judge(made))
-    chunk_rows = chunk_rows_for(made, Limits())
+    answering = Answering(made.feature_set, Version("bench", "1", "", ""), scorer, judge(made))
+    chunk_rows = chunk_rows_for(made.feature_set, Limits())
     report = predict(answering, rows, TableSources({}), store, "answers", run="run", chunk_rows=chunk_rows)
     return report.rows
 

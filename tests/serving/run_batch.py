@@ -51,7 +51,7 @@ def run(folder, *, fault=None, chunk_rows=CHUNK, run_id="r" * 64, known_by_us=No
     store = DeltaStore(folder / "store", **({"fault": fault} if fault else {}))
     pins = pinned(folder / "pins", run_id, Pins({"events": 1}, chunk_rows))
     return predict(
-        Answering(MODEL, VERSION, SumScorer(), JUDGE, {"stats": AS_OF}, known_by_us),
+        Answering(MODEL.feature_set, VERSION, SumScorer(), JUDGE, {"stats": AS_OF}, known_by_us),
         request_table(asks),
         TableSources({"events": event_table(rows)}),
         store,

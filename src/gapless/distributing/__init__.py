@@ -11,8 +11,9 @@ What is computed in a stage is done by the functions of the local path; an engin
 
 from __future__ import annotations
 
-from gapless.distributing.computing import Sliced, compute, run_slices, sliced
+from gapless.distributing.computing import compute
 from gapless.distributing.labelling import LabelLookup
-from gapless.distributing.planning import Sizes, Span, Tables
+from gapless.distributing.planning import Sizes, Tables
+from gapless.distributing.predicting import Responding, predict
 
-__all__ = ["LabelLookup", "Sizes", "Sliced", "Span", "Tables", "compute", "run_slices", "sliced"]
+__all__ = ["LabelLookup", "Responding", "Sizes", "Tables", "compute", "predict"]

@@ -17,7 +17,9 @@ from gapless.features import checked_requests, chunked
 from gapless.ports.engine import BatchEngine, Piece, Progress
 from gapless.product import EventSource, FeatureSet
 
-__all__ = ["Sliced", "compute", "run_slices", "sliced"]
+__all__ = ["Sliced", "Slicing", "compute", "run_slices", "sliced"]
+
+_FURTHEST = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -28,19 +30,35 @@ class Sliced:
     span: Span
 
 
+class Slicing:
+    """Makes slices of requests that come one after the other."""
+
+    def __init__(self, source: EventSource) -> None:
+        self._time = source.event_time
+        self._tasks: list[RequestTask] = []
+        self._rows, self._first, self._last = 0, _FURTHEST, -_FURTHEST
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """One slice."""
+        ends = pc.min_max(batch.column(self._time).view(pa.int64())).as_py()
+        self._first, self._last = min(self._first, ends["min"]), max(self._last, ends["max"])
+        self._rows += batch.num_rows
+        self._tasks.append(RequestTask(len(self._tasks), ShippedRows.of(batch)))
+
+    def done(self) -> Sliced:
+        """All of them."""
+        return Sliced(tuple(self._tasks), Span(self._rows, self._first, self._last))
+
+
 def sliced(source: EventSource, requests: pa.Table | pa.RecordBatchReader, rows: int) -> Sliced:
     """Requests cut into slices of so many rows, which travel with their tasks.
 
     Raises: as `features.checked_requests`.
     """
-    tasks = []
-    first, last, count = 0, 0, 0
-    for number, batch in enumerate(chunked(checked_requests(source, requests), rows)):
-        ends = pc.min_max(batch.column(source.event_time).view(pa.int64())).as_py()
-        first, last = (min(first, ends["min"]), max(last, ends["max"])) if number else (ends["min"], ends["max"])
-        count += batch.num_rows
-        tasks.append(RequestTask(number, ShippedRows.of(batch)))
-    return Sliced(tuple(tasks), Span(count, first, last))
+    slicing = Slicing(source)
+    for batch in chunked(checked_requests(source, requests), rows):
+        slicing.add(batch)
+    return slicing.done()
 
 
 def compute(

@@ -10,6 +10,8 @@ from gapless.serving.batch import (
     predict,
     prediction_schema,
     run_identity,
+    scored,
+    trust_levels,
 )
 from gapless.serving.pins import Pins, pinned
 from gapless.serving.trust import Judge, Judged
@@ -26,4 +28,6 @@ __all__ = [
     "predict",
     "prediction_schema",
     "run_identity",
+    "scored",
+    "trust_levels",
 ]

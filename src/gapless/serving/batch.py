@@ -21,11 +21,21 @@ from gapless.arrow import TIMESTAMP, to_numpy
 from gapless.features import Limits, SourceReader, ahead, checked_requests, chunked, compute, float32_matrix, in_order
 from gapless.ports.offline import OfflineStore
 from gapless.ports.scorer import Float32, Scorer
-from gapless.product import Model
+from gapless.product import FeatureSet
 from gapless.product.trust import LEVELS
 from gapless.serving.trust import Judge
 
-__all__ = ["Answering", "PredictReport", "Version", "chunk_rows_for", "predict", "prediction_schema", "run_identity"]
+__all__ = [
+    "Answering",
+    "PredictReport",
+    "Version",
+    "chunk_rows_for",
+    "predict",
+    "prediction_schema",
+    "run_identity",
+    "scored",
+    "trust_levels",
+]
 
 _SLICE_ROWS = 1 << 15
 
@@ -68,10 +78,10 @@ def run_identity(requests_hash: str, version: Version) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def prediction_schema(model: Model, *, probability: bool) -> pa.Schema:
+def prediction_schema(features: FeatureSet, *, probability: bool) -> pa.Schema:
     """The columns of a table of predictions."""
-    assert model.requests.event_id is not None
-    kind = model.requests.columns[model.requests.event_id]
+    assert features.requests.event_id is not None
+    kind = features.requests.columns[features.requests.event_id]
     fields = [
         pa.field("request_id", pa.string() if kind.value == "string" else pa.int64()),
         pa.field("as_of", TIMESTAMP),
@@ -86,10 +96,10 @@ def prediction_schema(model: Model, *, probability: bool) -> pa.Schema:
     return pa.schema(fields)
 
 
-def chunk_rows_for(model: Model, limits: Limits) -> int:
+def chunk_rows_for(features: FeatureSet, limits: Limits) -> int:
     """Requests per commit: many where every chunk reads the sources again, fewer where there is nothing to read."""
-    rows = limits.chunk_rows(len(model.outputs))
-    return rows if model.views else min(rows, 1 << 18)
+    rows = limits.chunk_rows(len(features.outputs))
+    return rows if features.views else min(rows, 1 << 18)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +111,7 @@ class Answering:
         known_by_us — events that became known later are not seen.
     """
 
-    model: Model
+    features: FeatureSet
     version: Version
     scorer: Scorer
     judge: Judge
@@ -137,7 +147,7 @@ def predict(
     """
     done = repeated = count = 0
     levels: Counter[str] = Counter()
-    checked = checked_requests(answering.model.requests, requests)
+    checked = checked_requests(answering.features.requests, requests)
     for i, chunk in enumerate(ahead(chunked(checked, chunk_rows))):
         batch_id = f"{run}:{i}"
         if store.has_batch(table, batch_id):
@@ -146,46 +156,47 @@ def predict(
             answered = _answered(answering, chunk, sources, limits)
             reader = pa.RecordBatchReader.from_batches(answered.schema, [answered])
             if not store.append(table, reader, batch_id=batch_id).repeated:
-                levels.update(_counted(answered.column("trust")))
+                levels.update(trust_levels(answered.column("trust")))
         done, count = done + chunk.num_rows, i + 1
         if progress is not None:
             progress(done)
     return PredictReport(table, done, repeated, count, run, {level: levels[level] for level in LEVELS})
 
 
-def _counted(column: pa.Array) -> dict[str, int]:
+def trust_levels(column: pa.Array) -> dict[str, int]:
+    """How many rows have each level."""
     return {item["values"]: item["counts"] for item in pc.value_counts(column).to_pylist()}
 
 
 def _answered(answering: Answering, chunk: pa.RecordBatch, sources: SourceReader, limits: Limits) -> pa.RecordBatch:
     # One chunk here is one chunk there, so that what was committed together was computed together.
     requests, known_by = pa.Table.from_batches([chunk]), answering.known_by_us
-    parts = compute(answering.model, requests, sources, known_by_us=known_by, limits=limits)
-    answered = [_scored(answering, part, limits.workers) for part in parts]
+    parts = compute(answering.features, requests, sources, known_by_us=known_by, limits=limits)
+    answered = [scored(answering, part, workers=limits.workers) for part in parts]
     return answered[0] if len(answered) == 1 else pa.concat_batches(answered)
 
 
-def _scored(answering: Answering, features: pa.RecordBatch, workers: int) -> pa.RecordBatch:
-    """Answers and trust of all rows, by several threads; a row's answer has the same bits in any batch."""
-    model, rows = answering.model, features.num_rows
-    matrix = float32_matrix(features, model.vector)
+def scored(answering: Answering, table: pa.RecordBatch, *, workers: int) -> pa.RecordBatch:
+    """Answers and trust of requests with their features, by several threads; a row has the same bits in any batch."""
+    features, rows = answering.features, table.num_rows
+    matrix = float32_matrix(table, features.vector)
     slices = [slice(start, min(start + _SLICE_ROWS, rows)) for start in range(0, rows, _SLICE_ROWS)]
-    parts = in_order(lambda part: _scored_slice(answering, features, matrix, part), slices, workers=workers)
-    scored = [pa.concat_arrays(column) for column in zip(*parts, strict=True)]
+    parts = in_order(lambda part: _scored_slice(answering, table, matrix, part), slices, workers=workers)
+    found = [pa.concat_arrays(column) for column in zip(*parts, strict=True)]
     columns = [
-        features.column(model.requests.event_id),
-        features.column(model.requests.event_time),
-        *scored,
+        table.column(features.requests.event_id),
+        table.column(features.requests.event_time),
+        *found,
         *(pa.array([text]).take(pa.array(np.zeros(rows, np.int32))) for text in _stamps(answering.version)),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=prediction_schema(model, probability=len(scored) == 4))
+    return pa.RecordBatch.from_arrays(columns, schema=prediction_schema(features, probability=len(found) == 4))
 
 
 def _scored_slice(answering: Answering, features: pa.RecordBatch, matrix: Float32, part: slice) -> tuple[pa.Array, ...]:
     """(prediction, probability where there is one, trust, reasons) of some rows."""
     rows, values = features.slice(part.start, part.stop - part.start), matrix[part]
     scores = answering.scorer.score(values)
-    at, _ = to_numpy(rows.column(answering.model.requests.event_time))
+    at, _ = to_numpy(rows.column(answering.features.requests.event_time))
     judged = answering.judge.judge_table(
         dict(zip(rows.schema.names, rows.columns, strict=True)),
         values,

@@ -11,9 +11,9 @@ from gapless.errors import SettingsError
 @pytest.mark.parametrize(
     ("text", "url", "local", "loopback"),
     [
-        ("spark", "local[*]", True, True),
-        ("spark:local", "local", True, True),
-        ("spark:local[2]", "local[2]", True, True),
+        ("spark", "local[*,4]", True, True),
+        ("spark:local", "local[1,4]", True, True),
+        ("spark:local[2]", "local[2,4]", True, True),
         ("local[*,3]", "local[*,3]", True, True),
         ("spark://127.0.0.1:7077", "spark://127.0.0.1:7077", False, True),
         ("spark://localhost:7077,[::1]:7078", "spark://localhost:7077,[::1]:7078", False, True),

@@ -38,7 +38,7 @@ def test_executors_run_the_interpreter_of_the_driver(spark):
 def test_a_context_on_another_master_or_with_another_setting_is_named(spark):
     with pytest.raises(SettingsError, match="session on another master") as refused:
         open_session("local[3]")
-    assert refused.value.seen == "local[2]"
+    assert refused.value.seen == "local[2,4]"
     with pytest.raises(SettingsError, match=r"another spark\.driver\.memory") as refused:
         open_session("local[2]", settings={"spark.driver.memory": "9g"})
     assert refused.value.allowed == "9g"

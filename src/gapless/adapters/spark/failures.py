@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from gapless.adapters.spark.masters import Master
-from gapless.errors import GaplessError, SettingsError, Transient
+from gapless.errors import BugError, GaplessError, SettingsError, Transient
 
 __all__ = [
     "java_missing",
+    "job_failed",
     "no_executors",
     "not_opened",
     "other_master",
@@ -120,3 +122,38 @@ def _first_line(problem: Exception) -> str:
 
 def _line_with(text: str, word: str) -> str:
     return next(line.strip() for line in text.splitlines() if word in line)
+
+
+def job_failed(problem: Exception, name: str) -> GaplessError:
+    """A job ended with an error that is none of ours."""
+    text = str(problem)
+    if any(word in text for word in _LOST):
+        return Transient(
+            f"the Spark job ended before {name} was through",
+            seen=_first_line(problem),
+            next_step="run it again when the cluster is well; nothing was half written",
+        )
+    return BugError(
+        f"a task of the Spark job raised ({name})",
+        seen=_raised(text),
+        next_step="please report it with the log of the worker",
+    )
+
+
+_LOST = (
+    "ExecutorLostFailure",
+    "SparkContext was shut down",
+    "Connection refused",
+    "MetadataFetchFailed",
+    "heartbeat",
+    "cancelled",
+    "Transient",
+)
+
+
+def _raised(text: str) -> str:
+    """What the Python traceback in it ends with."""
+    traceback = text.rpartition("Traceback (most recent call last)")[2]
+    named = re.findall(r"^ *([A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning)\b.*)$", traceback, re.MULTILINE)
+    python = [line for line in named if not line.startswith(("org.apache", "java."))]
+    return python[0] if python else text.strip().splitlines()[0]

@@ -11,6 +11,8 @@ __all__ = ["Master", "spark_master"]
 
 _PREFIX = "spark:"
 _LOCAL = re.compile(r"local(\[([1-9]\d*|\*)(,[1-9]\d*)?\])?")
+_TRIES = ",4"
+"""Of a task, as on a cluster; Spark's own default for a local session is one."""
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:]+\]|[\w.-]+):(\d{1,5})")
 _LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|localhost|\[::1\]")
 ALLOWED = "spark, spark:local[2], local[2], local[*], spark://HOST:PORT, spark://HOST:PORT,HOST:PORT"
@@ -48,15 +50,14 @@ def spark_master(text: str) -> Master:
 
     Examples:
         >>> [str(spark_master(text)) for text in ("spark", "spark:local[2]", "local[4]", "spark://10.0.0.5:7077")]
-        ['local[*]', 'local[2]', 'local[4]', 'spark://10.0.0.5:7077']
+        ['local[*,4]', 'local[2,4]', 'local[4,4]', 'spark://10.0.0.5:7077']
         >>> spark_master("spark://one:7077,two:7077").addresses
         (('one', 7077), ('two', 7077))
     """
-    if text == _PREFIX.removesuffix(":"):
-        return Master("local[*]")
-    local = text.removeprefix(_PREFIX)
-    if _LOCAL.fullmatch(local):
-        return Master(local)
+    local = "local[*]" if text == _PREFIX.removesuffix(":") else text.removeprefix(_PREFIX)
+    found = _LOCAL.fullmatch(local)
+    if found:
+        return Master(f"local[{found[2] or 1}{found[3] or _TRIES}]")
     return Master(text, tuple(_addresses(text)))
 
 
