@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gapless.cli.output import emit, facts, json_option, progress, workspace_option
+from gapless.cli.output import emit, engine_option, facts, json_option, progress, workspace_option
 
 __all__ = ["command"]
 
@@ -16,16 +16,17 @@ __all__ = ["command"]
 @click.argument("model")
 @click.option("--requests", required=True, type=click.Path(path_type=Path), metavar="FILE", help="One row per request.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help=".parquet or .arrow")
+@engine_option
 @workspace_option
 @json_option
-def command(model: str, requests: Path, out: Path, folder: str, as_json: bool) -> None:
+def command(model: str, requests: Path, out: Path, engine: str | None, folder: str, as_json: bool) -> None:
     """Compute every feature of MODEL as of each request's event time.
 
     The result has the columns of the requests, then `view__feature_window` for each feature, in the requests' order.
     """
     from gapless.workspace import Workspace
 
-    workspace = Workspace.open(Path(folder))
+    workspace = Workspace.open(Path(folder), engine=engine)
     with progress(f"features of {model}", total=workspace.count_rows(requests), quiet=as_json) as step:
         report = workspace.features(model, requests, out, progress=step.done)
 

@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Step", "console", "emit", "facts", "json_option", "progress", "table", "workspace_option"]
+__all__ = ["Step", "console", "emit", "engine_option", "facts", "json_option", "progress", "table", "workspace_option"]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
 _BETWEEN = 3
@@ -21,6 +21,9 @@ _BETWEEN = 3
 _FOLDED = 16
 """A column of several words is not made narrower than this for the sake of others, unless its words are short."""
 
+engine_option = click.option(
+    "--engine", metavar="E", help="local, spark:local[2], spark://HOST:PORT. Default: what gapless.toml says, or local."
+)
 workspace_option = click.option(
     "--workspace", "folder", default=".", metavar="DIR", help="The folder with gapless.toml, or one below it."
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gapless.cli.output import emit, facts, json_option, progress, workspace_option
+from gapless.cli.output import emit, engine_option, facts, json_option, progress, workspace_option
 from gapless.cli.times import instant
 
 __all__ = ["command"]
@@ -24,6 +24,7 @@ __all__ = ["command"]
 )
 @click.option("--version", metavar="V", help="A registered version. Default: the newest.")
 @click.option("--allow-pickle", is_flag=True, help='Needed for a version with runtime="python".')
+@engine_option
 @workspace_option
 @json_option
 def command(
@@ -35,6 +36,7 @@ def command(
     out: Path,
     version: str | None,
     allow_pickle: bool,
+    engine: str | None,
     folder: str,
     as_json: bool,
 ) -> None:
@@ -46,7 +48,7 @@ def command(
 
     if requests is not None and (from_us is not None or until_us is not None):
         raise click.UsageError("--requests names a file; --from and --until choose ingested requests: one or the other")
-    workspace = Workspace.open(Path(folder))
+    workspace = Workspace.open(Path(folder), engine=engine)
     total = workspace.count_rows(requests) if requests else None
     with progress(f"predict {model}", total=total, quiet=as_json) as step:
         report = workspace.predict(

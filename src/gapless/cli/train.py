@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gapless.cli.output import emit, facts, json_option, progress, table, workspace_option
+from gapless.cli.output import emit, engine_option, facts, json_option, progress, table, workspace_option
 from gapless.cli.times import instant
 
 __all__ = ["command"]
@@ -24,6 +24,7 @@ __all__ = ["command"]
     "--evaluate-until", "evaluate_until_us", type=instant, metavar="T", help="Evaluate on requests before then."
 )
 @click.option("--known-by", "known_by_us", type=instant, metavar="T", help="See nothing that became known later.")
+@engine_option
 @workspace_option
 @json_option
 def command(
@@ -32,6 +33,7 @@ def command(
     until_us: int | None,
     evaluate_until_us: int | None,
     known_by_us: int | None,
+    engine: str | None,
     folder: str,
     as_json: bool,
 ) -> None:
@@ -43,7 +45,7 @@ def command(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from gapless.workspace import Workspace
 
-    workspace = Workspace.open(Path(folder))
+    workspace = Workspace.open(Path(folder), engine=engine)
     with progress(f"train {model}", total=None, quiet=as_json) as step:
         report = workspace.train(
             model,

@@ -50,6 +50,19 @@ class Responding:
     as_of_us: Mapping[str, int | None]
     known_by_us: int | None
 
+    @classmethod
+    def of(cls, answering: Answering, open_scorer: Callable[[], Scorer], *, probability: bool) -> Responding:
+        """The same, whose scorer is opened by others."""
+        return cls(
+            answering.features,
+            answering.version,
+            open_scorer,
+            probability,
+            answering.judge,
+            answering.as_of_us,
+            answering.known_by_us,
+        )
+
     def answering(self) -> Answering:
         """With a scorer of this process."""
         scorer = _opened(self.version.bundle_hash, _Opening(self.open_scorer))
@@ -146,8 +159,8 @@ def predict(
     levels: Counter[str] = Counter()
     for receipt in receipts:
         levels.update(receipt.levels)
-    trust = {level: levels[level] for level in LEVELS}
-    return PredictReport(table, asked.rows, asked.repeated, asked.chunks, run, trust)
+    counted: dict[str, int] = {level: levels[level] for level in LEVELS}
+    return PredictReport(table, asked.rows, asked.repeated, asked.chunks, run, counted)
 
 
 class _Asked:

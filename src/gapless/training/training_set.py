@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from gapless.product import Model
 from gapless.training.content import ContentHash
 from gapless.training.labels import MATURITY, label_columns
 
-__all__ = ["Manifest", "TrainingSet", "training_batches", "training_set"]
+__all__ = ["Manifest", "TrainingSet", "gathered", "known_requests", "training_batches", "training_set"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def training_batches(
 
     Time travel: only requests, events and labels with known_at <= known_by are seen.
     """
-    requests = _requests(model, sources, from_us, until_us, known_by_us)
+    requests = known_requests(model, sources, from_us, until_us, known_by_us)
     for batch in compute(model, requests, sources, known_by_us=known_by_us, limits=limits, progress=progress):
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
         columns |= label_columns(model, batch, sources, known_by_us=known_by_us)
@@ -92,9 +92,25 @@ def training_set(
     limits: Limits = Limits(),  # noqa: B008  frozen
     progress: Callable[[int], None] | None = None,
 ) -> TrainingSet:
+    """`training_batches` as one table: see `gathered`."""
+    times = {"from_us": from_us, "until_us": until_us}
+    batches = training_batches(model, sources, known_by_us=known_by_us, limits=limits, progress=progress, **times)
+    return gathered(model, batches, versions=versions, known_by_us=known_by_us, **times)
+
+
+def gathered(
+    model: Model,
+    batches: Iterable[pa.RecordBatch],
+    *,
+    versions: Mapping[str, int],
+    from_us: int | None = None,
+    until_us: int | None = None,
+    known_by_us: int,
+) -> TrainingSet:
     """Requests with features as of each request's time, and the label with its maturity.
 
     Parameters:
+        batches — what `training_batches` gives, wherever it was computed.
         versions — table version by source, for the manifest.
         from_us, until_us — event times of the requests, half-open; None is open.
         known_by_us — nothing that became known later is seen.
@@ -105,16 +121,14 @@ def training_set(
     """
     content = ContentHash()
     counts: Counter[str] = Counter()
-    batches = []
-    for batch in training_batches(
-        model, sources, from_us=from_us, until_us=until_us, known_by_us=known_by_us, limits=limits, progress=progress
-    ):
+    held = []
+    for batch in batches:
         content.update(batch)
         counts.update(_counted(batch.column(MATURITY)))
-        batches.append(batch)
-    if not batches:
+        held.append(batch)
+    if not held:
         raise _no_requests(model, from_us, until_us, known_by_us)
-    table = pa.Table.from_batches(batches)
+    table = pa.Table.from_batches(held)
     return TrainingSet(
         table,
         Manifest(
@@ -133,9 +147,10 @@ def training_set(
     )
 
 
-def _requests(
+def known_requests(
     model: Model, sources: SourceReader, from_us: int | None, until_us: int | None, known_by_us: int
 ) -> pa.RecordBatchReader:
+    """The ingested requests with event time in [from, until) that were known by an instant."""
     source = model.requests
     reader = sources.read(source, list(source.columns), start_us=from_us, end_us=until_us)
     names = list(source.columns)

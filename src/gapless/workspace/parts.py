@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gapless.events.pushing import Pusher
     from gapless.features import Limits, StoreSources
     from gapless.ingest import StrictRows
+    from gapless.ports.engine import BatchEngine
     from gapless.ports.events import EventLog
     from gapless.ports.metadata import Metadata
     from gapless.ports.offline import OfflineStore
@@ -39,15 +40,26 @@ class Parts:
             self.product = product
 
     @classmethod
-    def open(cls, folder: str | Path = ".", *, product: Product | None = None) -> Self:
+    def open(cls, folder: str | Path = ".", *, product: Product | None = None, engine: str | None = None) -> Self:
         """The workspace of a folder, or of the nearest one above it.
 
         Parameters:
             product — instead of the one that gapless.toml names: for notebooks and tests.
+            engine — of batch work, instead of the one that gapless.toml names.
 
         Raises: NotFound, SettingsError.
         """
-        return cls(read_settings(find_folder(Path(folder))), product=product)
+        settings = read_settings(find_folder(Path(folder)))
+        return cls(settings if engine is None else replace(settings, engine=engine), product=product)
+
+    def engine(self) -> AbstractContextManager[BatchEngine | None]:
+        """The engine of batch work while the block runs; None: this process.
+
+        Raises: SettingsError, MissingExtra, Transient.
+        """
+        from gapless.workspace.engines import open_engine
+
+        return open_engine(self.settings.engine)
 
     @cached_property
     def product(self) -> Product:
@@ -109,6 +121,16 @@ class Parts:
 
         with tempfile.TemporaryDirectory(prefix="gapless-requests-") as folder:
             yield open_rows(source, data, Path(folder))
+
+    def count_rows(self, requests: Any) -> int | None:
+        """How many rows a file has, where its format says so without being read: to draw progress by."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            return int(pq.read_metadata(requests).num_rows)
+        except (OSError, pa.ArrowException, TypeError):
+            return None  # another format, or a fault that reading it will explain
 
     def limits(self) -> Limits:
         """How much computing features may hold; scratch files go below the workspace."""

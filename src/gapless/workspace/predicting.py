@@ -10,10 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from gapless import distributing
 from gapless.adapters.delta import DeltaStore
 from gapless.adapters.onnx import OnnxRuntime
 from gapless.bundle.opening import open_scorer
 from gapless.bundle.profile import read_profile
+from gapless.distributing import Responding
 from gapless.errors import DefinitionError, InputError
 from gapless.features import StoreSources
 from gapless.ports.tracker import VersionRecord
@@ -21,6 +23,8 @@ from gapless.product import Model
 from gapless.product.hashing import definition_hash
 from gapless.serving import Answering, Judge, Pins, PredictReport, Version, chunk_rows_for, pinned, run_identity
 from gapless.serving import predict as predict_rows
+from gapless.workspace.computing import tables_of
+from gapless.workspace.engines import ShippedScorer, rows_done
 from gapless.workspace.parts import Parts
 from gapless.workspace.versions import fetch_bundle
 
@@ -66,8 +70,9 @@ def predict(
     model = parts.product.model(record.model)
     bundle = fetch_bundle(parts, record)
     _check_same_features(model, bundle.manifest.features_hash, record)
+    features = model.feature_set
     scorer = open_scorer(bundle, OnnxRuntime(), allow_pickle=allow_pickle)
-    judge = Judge(model.trust, read_profile(bundle), model.feature_set)
+    judge = Judge(model.trust, read_profile(bundle), features)
     version = Version(record.model, record.version, bundle.manifest.definition_hash, bundle.hash)
     with _requests(parts, model, requests, window) as (content, open_rows):
         table = out.resolve()  # where a link leads to, not where it lies
@@ -75,21 +80,37 @@ def predict(
         run = run_identity(f"{content} {table}{known_by}", version)
         newest = parts.sources(model, labels=False, requests=requests is None).versions
         limits = parts.limits()
-        fresh = Pins(newest, chunk_rows_for(model, limits))
+        fresh = Pins(newest, chunk_rows_for(features, limits))
         pins = pinned(parts.home("runs"), run, fresh)
         sources = parts.sources(model, labels=False, requests=requests is None, versions=pins.versions)
         store = DeltaStore(table.parent)
-        report = predict_rows(
-            Answering(model, version, scorer, judge, _as_of(parts, model, pins, known_by_us), known_by_us),
-            open_rows(sources),
-            sources,
-            store,
-            table.name,
-            run=run,
-            chunk_rows=pins.chunk_rows,
-            limits=limits,
-            progress=progress,
-        )
+        answering = Answering(features, version, scorer, judge, _as_of(parts, model, pins, known_by_us), known_by_us)
+        with parts.engine() as engine:
+            if engine is None:
+                report = predict_rows(
+                    answering,
+                    open_rows(sources),
+                    sources,
+                    store,
+                    table.name,
+                    run=run,
+                    chunk_rows=pins.chunk_rows,
+                    limits=limits,
+                    progress=progress,
+                )
+            else:
+                shipped = ShippedScorer.of(bundle, allow_pickle=allow_pickle)
+                report = distributing.predict(
+                    engine,
+                    Responding.of(answering, shipped, probability=bundle.manifest.kind == "classification"),
+                    open_rows(sources),
+                    tables_of(parts, sources),
+                    store,
+                    table.name,
+                    run=run,
+                    chunk_rows=pins.chunk_rows,
+                    progress=rows_done(progress, parts.count_rows(requests)),
+                )
     return _predicted(record, out, report, pins, newest)
 
 

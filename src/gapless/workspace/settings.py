@@ -19,6 +19,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "": ("product",),
     "stores": ("offline", "online", "events", "log", "metadata", "tracking"),
     "stream": ("partitions",),
+    "batch": ("engine",),
 }
 # Lines that are whole numbers, and from where to where; all others are texts.
 _NUMBERS: Mapping[str, tuple[int, int]] = {"partitions": (1, MAX_PARTITIONS)}
@@ -40,6 +41,7 @@ class Settings:
         metadata — the SQLAlchemy URL of deployments, decisions, incidents and tokens.
         tracking — an MLflow tracking URI.
         partitions — of a topic of the event log that is not there yet; one that is there keeps the number that it has.
+        engine — of batch work: `local`, `spark:local[2]` or `spark://HOST:PORT`.
         home — gapless's own folder for locks, the outbox and scratch files.
     """
 
@@ -52,6 +54,7 @@ class Settings:
     metadata: str = "sqlite:///./.gapless/metadata.db"
     tracking: str = "sqlite:///./.gapless/mlflow.db"
     partitions: int = 1
+    engine: str = "local"
 
     @property
     def home(self) -> Path:

@@ -91,16 +91,16 @@ class Workspace(Online, Deploying):
         """
         import pyarrow as pa
 
-        from gapless.features import compute
         from gapless.training.content import ContentHash
+        from gapless.workspace.computing import feature_batches
         from gapless.workspace.outputs import check_output, write_manifest, write_table
 
         found, path = self.product.model(model), Path(out)
         check_output(path)
         sources = self.sources(found, labels=False)
         content = ContentHash()
-        with self.rows(found.requests, requests) as rows:
-            batches = compute(found, rows.reader(), sources, limits=self.limits(), progress=progress)
+        with self.rows(found.requests, requests) as rows, self.engine() as engine:
+            batches = feature_batches(self, engine, found, rows.reader(), sources, self._counted(requests, progress))
             reader = pa.RecordBatchReader.from_batches(_feature_schema(found), content.following(batches))
             written = write_table(path, reader)
         report = FeaturesReport(
@@ -134,30 +134,25 @@ class Workspace(Online, Deploying):
 
         Raises: InputError, NotFound.
         """
-        from gapless.training.training_set import training_set
+        from gapless.training.training_set import gathered
+        from gapless.workspace.computing import labelled_batches
 
         found = self.product.model(model)
         sources = self.sources(found, labels=True, versions=versions)
-        return training_set(
-            found,
-            sources,
-            versions=sources.versions,
-            from_us=train_from,
-            until_us=until,
-            known_by_us=self.known_by(found, sources) if known_by is None else known_by,
-            limits=self.limits(),
-            progress=progress,
-        )
+        known_by_us = self.known_by(found, sources) if known_by is None else known_by
+        with self.engine() as engine:
+            batches = labelled_batches(self, engine, found, sources, (train_from, until), known_by_us, progress)
+            return gathered(
+                found,
+                batches,
+                versions=sources.versions,
+                from_us=train_from,
+                until_us=until,
+                known_by_us=known_by_us,
+            )
 
-    def count_rows(self, requests: Any) -> int | None:
-        """How many rows a file has, where its format says so without being read: to draw progress by."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return int(pq.read_metadata(requests).num_rows)
-        except (OSError, pa.ArrowException, TypeError):
-            return None  # another format, or a fault that reading it will explain
+    def _counted(self, requests: Any, progress: Progress | None) -> tuple[Progress | None, int | None]:
+        return progress, None if progress is None else self.count_rows(requests)
 
     def status(self) -> dict[str, Any]:
         """What the sources and the quarantine hold; metadata only, no data is read."""

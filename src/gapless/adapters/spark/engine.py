@@ -11,11 +11,14 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 from py4j.protocol import Py4JError
+from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from gapless.adapters.spark.failures import job_failed
 from gapless.adapters.spark.following import following
+from gapless.adapters.spark.session import open_session
+from gapless.adapters.spark.shipping import ship
 from gapless.adapters.spark.work import COLUMNS, worked
 from gapless.errors import GaplessError
 from gapless.ports.engine import EngineCapabilities, Piece, Progress, Stage
@@ -47,11 +50,30 @@ class SparkEngine:
             if session.conf.isModifiable(name):
                 session.conf.set(name, value)
 
+    @classmethod
+    def open(cls, master: str, *, libraries: Sequence[str]) -> SparkEngine:
+        """An engine on a master, its executors equipped. A context that this process has already is joined, and stays.
+
+        Parameters:
+            libraries — distributions that tasks need: see `ship`.
+
+        Raises: as `open_session` and `ship`.
+        """
+        own = SparkContext._active_spark_context is None
+        session = open_session(master)
+        try:
+            ship(session, libraries=libraries)
+        except BaseException:
+            if own:
+                session.stop()
+            raise
+        return cls(session, stops=own)
+
     @property
     def capabilities(self) -> EngineCapabilities:
         """See BatchEngine. Slots are those of the executors that are there now."""
         context = self._session.sparkContext
-        return EngineCapabilities(max(context.defaultParallelism, 1), context.master.startswith("local"))
+        return EngineCapabilities(max(context.defaultParallelism, 1), str(context.master).startswith("local"))
 
     def run(self, stage: Stage, *, progress: Progress | None = None, at_once: bool = False) -> Iterator[Piece]:
         """See BatchEngine.run."""

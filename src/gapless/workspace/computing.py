@@ -1,0 +1,80 @@
+"""Features of a workspace's requests, by this process or by an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+
+from gapless import distributing
+from gapless.adapters.delta import DeltaStore
+from gapless.distributing import LabelLookup, Tables
+from gapless.features import StoreSources, compute
+from gapless.ports.engine import BatchEngine
+from gapless.product import Model
+from gapless.training.training_set import known_requests, training_batches
+from gapless.workspace.engines import rows_done
+from gapless.workspace.parts import Parts
+
+__all__ = ["feature_batches", "labelled_batches", "tables_of"]
+
+Counted = tuple[Callable[[int], None] | None, int | None]
+"""Who is told how many requests are done, and how many there are where that is known."""
+
+
+def tables_of(parts: Parts, sources: StoreSources) -> Tables:
+    """The tables of a model's events, for many readers."""
+    return Tables(DeltaStore(parts.settings.offline_path), sources.versions, sources.rows)
+
+
+def feature_batches(
+    parts: Parts,
+    engine: BatchEngine | None,
+    model: Model,
+    requests: pa.RecordBatchReader,
+    sources: StoreSources,
+    counted: Counted,
+) -> Iterator[pa.RecordBatch]:
+    """See `features.compute`."""
+    progress, rows = counted
+    if engine is None:
+        return compute(model, requests, sources, limits=parts.limits(), progress=progress)
+    told = rows_done(progress, rows)
+    return distributing.compute(engine, model.feature_set, requests, tables_of(parts, sources), progress=told)
+
+
+def labelled_batches(
+    parts: Parts,
+    engine: BatchEngine | None,
+    model: Model,
+    sources: StoreSources,
+    times: tuple[int | None, int | None],
+    known_by_us: int,
+    progress: Callable[[int], None] | None,
+) -> Iterator[pa.RecordBatch]:
+    """See `training.training_set.training_batches`.
+
+    Parameters:
+        times — of the requests, [from, until).
+    """
+    start, end = times
+    if engine is None:
+        return training_batches(
+            model,
+            sources,
+            from_us=start,
+            until_us=end,
+            known_by_us=known_by_us,
+            limits=parts.limits(),
+            progress=progress,
+        )
+    requests = known_requests(model, sources, start, end, known_by_us)
+    return distributing.compute(
+        engine,
+        model.feature_set,
+        requests,
+        tables_of(parts, sources),
+        label=LabelLookup.of(model, known_by_us),
+        known_by_us=known_by_us,
+        progress=rows_done(progress, sources.rows(model.requests)),
+    )
