@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gapless.cli.output import emit, json_option, progress, table, workspace_option
+from gapless.cli.output import emit, engine_option, json_option, progress, table, workspace_option
 from gapless.cli.times import instant
 from gapless.clock import format_instant
 
@@ -21,6 +21,7 @@ __all__ = ["command"]
 @click.option("--as-of", "as_of_us", type=instant, metavar="T", help="Take in what was known by then. Default: now.")
 @click.option("--rebuild", is_flag=True, help="Fill anew from the first event; servers see no state until it is done.")
 @click.option("--prune", is_flag=True, help="Then remove state that neither the product nor a version in use needs.")
+@engine_option
 @workspace_option
 @json_option
 def command(
@@ -30,6 +31,7 @@ def command(
     as_of_us: int | None,
     rebuild: bool,
     prune: bool,
+    engine: str | None,
     folder: str,
     as_json: bool,
 ) -> None:
@@ -40,7 +42,7 @@ def command(
     """
     from gapless.workspace import Workspace
 
-    workspace = Workspace.open(Path(folder))
+    workspace = Workspace.open(Path(folder), engine=engine)
     with progress("materialize", total=None, quiet=as_json) as step:
         report = workspace.materialize(
             views, model=model, version=version, as_of_us=as_of_us, rebuild=rebuild, prune=prune, progress=step.done

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from gapless.distributing.computing import compute
 from gapless.distributing.labelling import LabelLookup
+from gapless.distributing.materializing import EngineArrivals
 from gapless.distributing.planning import Sizes, Tables
 from gapless.distributing.predicting import Responding, predict
 
-__all__ = ["LabelLookup", "Responding", "Sizes", "Tables", "compute", "predict"]
+__all__ = ["EngineArrivals", "LabelLookup", "Responding", "Sizes", "Tables", "compute", "predict"]

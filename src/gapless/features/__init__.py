@@ -9,7 +9,7 @@ from gapless.features.parallel import ahead, in_order
 from gapless.features.plan import Group, plan_groups
 from gapless.features.requests import checked_requests
 from gapless.features.sources import SourceReader, TableSources
-from gapless.features.splits import SPLIT_ROWS, SourceSplit, split_source
+from gapless.features.splits import SPLIT_ROWS, SourceSplit, split_source, split_table
 from gapless.features.stored import StoreSources, newest_versions, pinned_tables, read_table
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "plan_groups",
     "read_table",
     "split_source",
+    "split_table",
     "with_on_demand",
 ]

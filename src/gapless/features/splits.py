@@ -13,7 +13,7 @@ from gapless.features.stored import pinned_tables, wanted_schema
 from gapless.ports.offline import SplitReads, TableSplit, TimeRange
 from gapless.product import EventSource
 
-__all__ = ["SPLIT_ROWS", "SourceSplit", "split_source"]
+__all__ = ["SPLIT_ROWS", "SourceSplit", "split_source", "split_table"]
 
 SPLIT_ROWS = 1 << 20
 """Of a split: enough for one task to be worth starting."""
@@ -60,12 +60,26 @@ def split_source(
     open_ended = start_us is None and end_us is None
     within = None if open_ended else TimeRange(source.event_time, start_us, end_us)
     names = [*columns, KNOWN_AT]
-    schema = wanted_schema(source, names)
     return [
-        SourceSplit(split, schema)
+        split
         for table, version in pinned_tables(source, versions)
-        for split in _split(store, source, table, version, names, within, rows)
+        for split in split_table(store, source, table, names, version=version, within=within, rows=rows)
     ]
+
+
+def split_table(
+    store: SplitReads,
+    source: EventSource,
+    table: str,
+    names: Sequence[str],
+    *,
+    version: int,
+    within: TimeRange | None,
+    rows: int = SPLIT_ROWS,
+) -> list[SourceSplit]:
+    """Columns of a source, `_known_at` and `_offset` among them if named, of one of its tables: see `read_table`."""
+    schema = wanted_schema(source, names)
+    return [SourceSplit(split, schema) for split in _split(store, source, table, version, names, within, rows)]
 
 
 def _split(

@@ -14,7 +14,7 @@ from gapless.ports.offline import OfflineStore, TimeRange
 from gapless.ports.tables import source_table
 from gapless.product import EventSource
 
-__all__ = ["History", "StoreHistory"]
+__all__ = ["History", "StoreHistory", "range_of", "wanted_of"]
 
 
 class History(Protocol):
@@ -76,24 +76,27 @@ class StoreHistory:
         """See History.read."""
         if source.name not in self.versions:
             return
-        # Either range skips files and row groups: places for what is new, instants for what was late.
-        by_place = TimeRange(OFFSET, *offsets)
-        within = by_place if known[0] is None else TimeRange(KNOWN_AT, known[0] + 1, known[1] + 1)
         reader = read_table(
             self._store,
             source,
             source_table(source),
             [*columns, KNOWN_AT, OFFSET],
             version=self.versions[source.name],
-            within=within,
+            within=range_of(offsets, known),
         )
         for batch in reader:
-            kept = batch.filter(_wanted(batch, offsets, known))
+            kept = batch.filter(wanted_of(batch, offsets, known))
             if kept.num_rows:
                 yield kept
 
 
-def _wanted(batch: pa.RecordBatch, offsets: tuple[int, int], known: tuple[int | None, int]) -> pa.Array:
+def range_of(offsets: tuple[int, int], known: tuple[int | None, int]) -> TimeRange:
+    """What skips files and row groups: places for what is new, instants for what was late."""
+    return TimeRange(OFFSET, *offsets) if known[0] is None else TimeRange(KNOWN_AT, known[0] + 1, known[1] + 1)
+
+
+def wanted_of(batch: pa.RecordBatch, offsets: tuple[int, int], known: tuple[int | None, int]) -> pa.Array:
+    """Which events of a batch are in these places and became known then: see `History.read`."""
     place, when = batch.column(OFFSET), batch.column(KNOWN_AT).view(pa.int64())
     wanted = pc.and_(pc.greater_equal(place, offsets[0]), pc.less(place, offsets[1]))
     wanted = pc.and_(wanted, pc.less_equal(when, known[1]))

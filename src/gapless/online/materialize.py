@@ -18,13 +18,12 @@ from itertools import islice
 from typing import Any, Literal
 
 import msgspec
-import pyarrow as pa
 
-from gapless.arrow import OFFSET
 from gapless.clock import format_instant
 from gapless.errors import Conflict, CorruptData, InputError
-from gapless.features import Group, chunked
-from gapless.online.chunks import arrived, changed
+from gapless.features import Group
+from gapless.online.arrivals import Arrivals, Chunk, read_here
+from gapless.online.chunks import changed
 from gapless.online.history import History
 from gapless.online.layout import Layout
 from gapless.online.offsets import LEAP, Job, Offset, from_bytes, to_bytes
@@ -72,6 +71,7 @@ def materialize(
     chunk_events: int = CHUNK_EVENTS,
     rebuild: bool = False,
     progress: Callable[[int], None] = lambda events: None,
+    arrivals: Arrivals | None = None,
 ) -> tuple[Materialized, ...]:
     """Every group's state holds the history as it was known at `as_of_us`, or at the later instant it already knew.
 
@@ -80,6 +80,7 @@ def materialize(
         chunk_events — events per commit: more make fewer writes, and take more memory.
         rebuild — fill anew from the first event, for state that is damaged; readers see none until it is through.
         progress — called with the number of events taken in so far.
+        arrivals — reads the history and builds tiles of it; None: in this process.
 
     Raises: Conflict where somebody else materializes the same group and came first: run it again; CorruptData for a
         record that cannot be read; what the history and the store raise. What was committed stays, the next start goes
@@ -94,7 +95,7 @@ def materialize(
     for layout in map(Layout.of, groups):
         if layout.namespace not in filled:
             before = sum(each.events for each in filled.values())
-            filling = _Filling(layout, history, store, _counting(progress, before))
+            filling = _Filling(layout, history, store, _counting(progress, before), arrivals or read_here(history))
             filled[layout.namespace] = filling.run(as_of_us, chunk_events, rebuild)
     return tuple(filled.values())
 
@@ -106,9 +107,16 @@ def _counting(progress: Callable[[int], None], before: int) -> Callable[[int], N
 class _Filling:
     """One group on its way to an instant."""
 
-    def __init__(self, layout: Layout, history: History, store: OnlineStore, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        history: History,
+        store: OnlineStore,
+        progress: Callable[[int], None],
+        arrivals: Arrivals,
+    ) -> None:
         self._layout, self._history, self._store, self._progress = layout, history, store, progress
-        self._columns = sorted(layout.group.columns)
+        self._arrivals = arrivals
         self._events = self._records = self._chunks = 0
         self._said: bytes | None = None  # the offset record that is there, and its position where it is known
         self._after: int | None = None
@@ -190,12 +198,12 @@ class _Filling:
         for phase in _PHASES[_PHASES.index(job.phase) :]:
             if phase != job.phase:
                 job = msgspec.structs.replace(job, phase=phase, done=0)
-            for batch in self._batches(offset, job):
-                job = msgspec.structs.replace(job, done=batch.column(OFFSET)[-1].as_py() + 1)
-                offset = self._chunk(offset, job, batch)
+            for chunk in self._coming(offset, job):
+                job = msgspec.structs.replace(job, done=chunk.done)
+                offset = self._chunk(offset, job, chunk)
         return self._commit({}, _next(offset, offset=job.offset, as_of_us=job.as_of_us, job=None))
 
-    def _batches(self, offset: Offset, job: Job) -> Iterator[pa.RecordBatch]:
+    def _coming(self, offset: Offset, job: Job) -> Iterator[Chunk]:
         """What the phase still has to take in, cut as the plan says."""
         after: int | None
         if job.phase == "old":
@@ -204,21 +212,17 @@ class _Filling:
             offsets, after = (job.done, offset.offset), offset.as_of_us
         else:
             offsets, after = (max(job.done, offset.offset), job.offset), None
-        found = self._history.read(
-            self._layout.group.source, self._columns, offsets=offsets, known=(after, job.as_of_us)
-        )
-        return chunked(found, job.chunk_events)
+        return self._arrivals(self._layout, offsets=offsets, known=(after, job.as_of_us), rows=job.chunk_events)
 
-    def _chunk(self, offset: Offset, job: Job, batch: pa.RecordBatch) -> Offset:
+    def _chunk(self, offset: Offset, job: Job, chunk: Chunk) -> Offset:
         following = _next(offset, job=job)
-        new = arrived(self._layout, batch, job.as_of_us)
         records = changed(
-            self._layout, new, self._read_there,
+            self._layout, chunk.new, self._read_there,
             as_of_us=job.as_of_us, base=offset.base, position=following.position,
         )  # fmt: skip
         self._commit(records, following)
         self._events, self._records, self._chunks = (
-            self._events + batch.num_rows,
+            self._events + chunk.events,
             self._records + len(records),
             self._chunks + 1,
         )

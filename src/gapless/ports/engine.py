@@ -81,6 +81,8 @@ class BatchEngine(Protocol):
     def run(self, stage: Stage, *, progress: Progress | None = None, at_once: bool = False) -> Iterator[Piece]:
         """What the last stage gives: partition by partition in ascending order, each in the order it was given.
 
+        Returns: pieces whose place is the partition that gave them, numbered from 0 in each.
+
         Parameters:
             at_once — all results are fetched together: quicker for few and small ones.
 

@@ -62,6 +62,7 @@ def every_piece_goes_to_its_partition(engine: BatchEngine) -> None:
     sizes = (100, 0, 7, 31)
     deal = Stage("deal", _Deal(5), len(sizes), tasks=tuple(b"%d" % size for size in sizes))
     found = list(engine.run(Stage("gather", _gather, 5, reads=(deal,))))
+    assert [(piece.place, piece.order) for piece in found] == [(i // 2, i % 2) for i in range(10)]
     for partition, (numbers, count) in enumerate(zip(found[::2], found[1::2], strict=True)):
         wanted = [number for size in sizes for number in range(size) if number % 5 == partition]
         assert numbers.value.split() == [b"%d" % number for number in wanted], partition

@@ -40,7 +40,7 @@ class MemoryEngine:
         chance = random.Random(self.seed)
         outcome = self._run(stage, chance, progress)
         for place in sorted(outcome):
-            yield from outcome[place]
+            yield from (Piece(place, number, piece.value) for number, piece in enumerate(outcome[place]))
 
     def close(self) -> None:
         """Nothing is held."""

@@ -8,15 +8,16 @@ import pyarrow as pa
 
 from gapless import distributing
 from gapless.adapters.delta import DeltaStore
-from gapless.distributing import LabelLookup, Tables
+from gapless.distributing import EngineArrivals, LabelLookup, Sizes, Tables
 from gapless.features import StoreSources, compute
+from gapless.online import Arrivals, StoreHistory
 from gapless.ports.engine import BatchEngine
 from gapless.product import Model
 from gapless.training.training_set import known_requests, training_batches
 from gapless.workspace.engines import rows_done
 from gapless.workspace.parts import Parts
 
-__all__ = ["feature_batches", "labelled_batches", "tables_of"]
+__all__ = ["arrivals_by", "feature_batches", "labelled_batches", "tables_of"]
 
 Counted = tuple[Callable[[int], None] | None, int | None]
 """Who is told how many requests are done, and how many there are where that is known."""
@@ -78,3 +79,9 @@ def labelled_batches(
         known_by_us=known_by_us,
         progress=rows_done(progress, sources.rows(model.requests)),
     )
+
+
+def arrivals_by(parts: Parts, engine: BatchEngine, history: StoreHistory) -> Arrivals:
+    """Tiles of a history, built by an engine."""
+    store = DeltaStore(parts.settings.offline_path)
+    return EngineArrivals(engine, history, store, Sizes(engine.capabilities.slots))

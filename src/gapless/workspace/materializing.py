@@ -17,6 +17,7 @@ from gapless.online import materialize as fill
 from gapless.online import prune as remove_unneeded
 from gapless.online.materialize import CHUNK_EVENTS
 from gapless.product import FeatureSet
+from gapless.workspace.computing import arrivals_by
 from gapless.workspace.needed import Needed, feature_sets
 from gapless.workspace.parts import Parts
 
@@ -57,7 +58,7 @@ def materialize(
     sets = list(feature_sets(parts, model, version, notes))
     groups = _groups(parts, sets, views)
     history = StoreHistory(parts.offline, {group.source.name: group.source for group in groups})
-    with _lease(parts):
+    with _lease(parts), parts.engine() as engine:
         if as_of_us is not None:
             _check_instant(parts, groups, as_of_us, rebuild)
         done = fill(
@@ -68,6 +69,7 @@ def materialize(
             chunk_events=chunk_events,
             rebuild=rebuild,
             progress=progress or (lambda events: None),
+            arrivals=None if engine is None else arrivals_by(parts, engine, history),
         )
         pruned = remove_unneeded(parts.online, Needed(parts, groups)) if prune else ()
     return MaterializeReport(done, tuple(notes), pruned)
