@@ -28,6 +28,7 @@ LIBRARIES: Mapping[str, tuple[str, ...] | str] = {
     "numpy": ANYWHERE,
     "onnx": ("bundle",),
     "onnxruntime": ("adapters/onnx",),
+    "pandas": ("features",),
     "prometheus_client": ("serving", "streaming"),
     "py4j": ("adapters/spark",),
     "pyarrow": ANYWHERE,

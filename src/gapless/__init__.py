@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Trust,
         feature_view,
         on_demand,
+        pandas_function,
     )
     from gapless.product.aggregates import (
         all,
@@ -56,6 +57,7 @@ _HOMES = {
         "Trust",
         "feature_view",
         "on_demand",
+        "pandas_function",
     ],
     "gapless.product.aggregates": [
         "all",
@@ -106,6 +108,7 @@ __all__ = [
     "n_unique",
     "null",
     "on_demand",
+    "pandas_function",
     "std",
     "sum",
     "var",

@@ -33,11 +33,11 @@ LIVE_US = parse_instant("2024-01-31")
 """What is known before comes as files, the rest is pushed."""
 
 
-def make_shop(folder: Path, *, stores: str = "", partitions: int = 2) -> Workspace:
+def make_shop(folder: Path, *, stores: str = "", partitions: int = 2, product: str = PRODUCT) -> Workspace:
     """A shop whose model answers requests from the log: trained on what came as files, promoted."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "product.py").write_text(
-        PRODUCT.replace('slices=["customer_id"]', 'slices=["customer_id"], streaming=True')
+        product.replace('slices=["customer_id"]', 'slices=["customer_id"], streaming=True')
     )
     (folder / "gapless.toml").write_text(f"[stores]\n{stores}\n[stream]\npartitions = {partitions}\n")
     workspace = Workspace.open(folder)
@@ -143,7 +143,10 @@ def check_everything(workspace: Workspace, asked: int) -> Verified:
     assert verified.ok, verified.differences
     assert (verified.answers, verified.not_landed, verified.different) == (asked, 0, 0)
     model = workspace.product.model("will_return")
-    _check_state(workspace, StoreSources(workspace.offline, {view.source.name: view.source for view in model.views}))
+    _check_state(
+        workspace,
+        StoreSources(workspace.offline, {view.source.origin.name: view.source.origin for view in model.views}),
+    )
     return verified
 
 

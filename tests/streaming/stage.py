@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from gapless.events.payload import pack_rows
-from gapless.features import TableSources, compute, float32_matrix, one_batch
-from gapless.online import OnlineReader, materialize
+from gapless.features import Deriving, TableSources, compute, float32_matrix, one_batch, plan_groups
+from gapless.online import Layout, OnlineReader, materialize
 from gapless.ports.events import Outgoing
 from gapless.ports.topics import events_topic, predictions_topic
 from gapless.product import Trust
@@ -30,7 +30,6 @@ from tests.features.world import EVENTS, MODEL, REQUESTS, START, event_table, re
 from tests.online.stores import MemoryStore, TableHistory, request
 from tests.serving.test_predictor import SumScorer
 from tests.streaming.memory import GroupedLog, MemoryOffline
-from tests.streaming.worlds import GROUPS, LAYOUT, NAMES
 
 FEATURES = MODEL.feature_set
 LIMITS = Limits(batch_bytes=1_000, buffer_bytes=4_000, recent_bytes=1 << 20, fill_rows=7, refresh_us=1)
@@ -38,6 +37,16 @@ LIMITS = Limits(batch_bytes=1_000, buffer_bytes=4_000, recent_bytes=1 << 20, fil
 
 def nothing(point, what):
     """No fault."""
+
+
+class DerivedHistory:
+    """A history, with the columns that pandas functions make."""
+
+    def __init__(self, history):
+        self._history, self.end = history, history.end
+
+    def read(self, source, columns, **which):
+        return Deriving().batches(source, columns, lambda origin, names: self._history.read(origin, names, **which))
 
 
 @dataclass
@@ -66,6 +75,7 @@ class Stage:
     online: Any = None
     offline: Any = None
     source: Any = EVENTS
+    features: Any = FEATURES
     clock: Now = field(default_factory=Now)
     pushed: list[list[dict[str, Any]]] = field(default_factory=list)
     fault: Any = nothing
@@ -82,7 +92,8 @@ class Stage:
 
     def fill_files(self):
         """The state of files is there."""
-        materialize(GROUPS, TableHistory(self.files), self.online, as_of_us=self.clock.us)
+        history = DerivedHistory(TableHistory(self.files))
+        materialize(plan_groups(self.features.views), history, self.online, as_of_us=self.clock.us)
 
     def _fault(self, point, what):
         self.fault(point, what)
@@ -103,13 +114,15 @@ class Stage:
             for value, headers in pack_rows(REQUESTS, [plain], [at]):
                 self.log.append(events_topic(REQUESTS), [Outgoing(0, value, b"", headers)])
 
-    def processor(self, *, answers=True, layouts=(LAYOUT,)):
+    def processor(self, *, answers=True, layouts=None):
         """A new process: it knows nothing but what is in the stores."""
+        layouts = [Layout.of(group) for group in plan_groups(self.features.views)] if layouts is None else layouts
         world = World(self.log, self.online, self.offline, self.clock, self.limits, self._fault)
         overlay = Overlay(self.online)
         model = Predictor(
-            Version("m", "1", "definition", "bundle"), FEATURES, SumScorer(), OnlineReader.of(FEATURES, overlay),
-            Trust(), Judge(Trust(), None, FEATURES), probability=True, ticks=perf_counter_ns,
+            Version("m", "1", "definition", "bundle"), self.features, SumScorer(len(self.features.vector)),
+            OnlineReader.of(self.features, overlay), Trust(), Judge(Trust(), None, self.features), probability=True,
+            ticks=perf_counter_ns,
         )  # fmt: skip
         answering = []
         if answers:
@@ -126,8 +139,11 @@ class Stage:
 
     def read(self, asks):
         """Features of requests as they are read now."""
-        looked = OnlineReader.of(FEATURES, self.online).read([request(*ask) for ask in asks], [at for _, at in asks])
-        return pa.table(looked.columns()).select(NAMES), looked
+        looked = OnlineReader.of(self.features, self.online).read(
+            [request(*ask) for ask in asks], [at for _, at in asks]
+        )
+        own = self.features.on_demand_expressions
+        return pa.table(looked.columns()).select([name for name in self.features.outputs if name not in own]), looked
 
     def answers(self):
         """The records of answers: (JSON, log entry)."""
@@ -143,15 +159,15 @@ def drain(processor):
         idle = idle + 1 if processor.step().idle else 0
 
 
-def vectors(rows, asks):
+def vectors(rows, asks, features=FEATURES):
     """What batch prediction sees."""
     sources = TableSources({"events": event_table(rows)})
-    return float32_matrix(one_batch(compute(MODEL, request_table(asks), sources)), FEATURES.vector)
+    return float32_matrix(one_batch(compute(features, request_table(asks), sources)), features.vector)
 
 
-def same_vectors(entries, asks, rows):
+def same_vectors(entries, asks, rows, features=FEATURES):
     """Each entry, by the number of its request, has the bits of batch."""
-    matrix = vectors(rows, asks)
+    matrix = vectors(rows, asks, features)
     for entry in entries:
         served, expected = np.frombuffer(entry.vector, "<f4"), matrix[int(entry.request_id[1:])]
         if served.tobytes() != expected.astype("<f4").tobytes():

@@ -19,7 +19,7 @@ from tests.streaming.worlds import GROUPS, LAYOUT, batch, history
 END = START + 10 * DAY
 
 
-def told(seed, partitions, *, events=60, requests=25):
+def told(seed, partitions, *, events=60, requests=25, **more):
     """(stage, what happens in the order in which it becomes known, the requests)."""
     rows, asks = history(seed, events=events, requests=requests)
     files, rows = rows[: seed % 3 * 8], rows[seed % 3 * 8 :]
@@ -28,7 +28,7 @@ def told(seed, partitions, *, events=60, requests=25):
     rows.sort(key=lambda row: row["known"])
     asks = sorted(asks, key=lambda ask: ask[1])
     draw = random.Random(seed)
-    stage = Stage(partitions, files)
+    stage = Stage(partitions, files, **more)
     stage.clock.us = END
     stage.fill_files()
     steps = [(row["known"], 0, row, draw.randrange(partitions)) for row in rows]
@@ -79,9 +79,9 @@ class Crashing:
             raise Crash(point, what)
 
 
-def crashing_run(seed):
+def crashing_run(seed, **more):
     """A story in which the processor crashes some hundred times; (stage, the requests, crashes)."""
-    stage, steps, asks = told(seed, 1 + seed % 3, events=40, requests=12)
+    stage, steps, asks = told(seed, 1 + seed % 3, events=40, requests=12, **more)
     stage.fault = crashing = Crashing(seed, 4 + seed % 20)
     processor = stage.processor()
     drain(processor)  # from here on it answers what comes

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gapless.cli.functions import functions_table
 from gapless.cli.output import emit, engine_option, facts, json_option, progress, workspace_option
 
 __all__ = ["command"]
@@ -41,5 +42,6 @@ def command(model: str, requests: Path, out: Path, engine: str | None, folder: s
                 "content hash": report.content_hash[:16],
             },
         )
+        functions_table(console, report.pandas_functions)
 
     emit(report.to_dict(), render, as_json=as_json)

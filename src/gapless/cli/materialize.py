@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gapless.cli.functions import functions_table
 from gapless.cli.output import emit, engine_option, json_option, progress, table, workspace_option
 from gapless.cli.times import instant
 from gapless.clock import format_instant
@@ -57,6 +58,7 @@ def command(
         table(console, ["view", "events", "records written", "history up to", "as of"], rows)
         for gone in report.pruned:
             click.echo(f"removed {gone.namespace}: {gone.keys} keys that nothing needs any more")
+        functions_table(console, report.pandas_functions)
         for note in report.notes:
             click.echo(note, err=True)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gapless.cli.functions import functions_table
 from gapless.cli.output import emit, facts, json_option, table, workspace_option
 from gapless.cli.times import minute
 
@@ -67,6 +68,7 @@ def _show(document: dict[str, Any], as_json: bool) -> None:
             if document[title]:
                 out.print(f"\n[bold]{title}[/bold]")
                 facts(out, {name: _short(value) for name, value in document[title].items()})
+        functions_table(out, document["pandas functions"])
         out.print(f"\nfeatures  {_short(document['features'])}", markup=False)
 
     emit(document, render, as_json=as_json)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gapless.cli.functions import functions_table
 from gapless.cli.output import emit, facts, json_option, table, workspace_option
 
 __all__ = ["command"]
@@ -31,6 +32,7 @@ def command(folder: str, as_json: bool) -> None:
             for s in document["sources"]
         ]
         table(out, columns, rows)
+        functions_table(out, document["pandas_functions"])
         if document["outbox"]:
             click.echo(f"{document['outbox']} runs wait for the tracker; they are delivered with the next train")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from gapless.cli.functions import functions_table
 from gapless.cli.output import emit, engine_option, facts, json_option, progress, table, workspace_option
 from gapless.cli.times import instant
 
@@ -72,6 +73,7 @@ def command(
         metrics = [[name, e.value, e.low, e.high] for name, e in report.metrics.items()]
         title = f"\nevaluated on {rows['evaluated']:,} requests that follow, with 95 % intervals"
         table(out, ["metric", "value", "low", "high"], metrics, title=title)
+        functions_table(out, report.pandas_functions)
         for note in report.notes:
             click.echo(note)
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from gapless.arrow import KNOWN_AT, TIMESTAMP, schema_to_arrow, to_numpy
 from gapless.distributing.blocks import cut, packed, unpacked
 from gapless.distributing.routes import EVENTS, REQUESTS, ROW, SLICE, Route, route_at
-from gapless.features import Group, Limits, SourceReader, group_columns
+from gapless.features import DerivedSources, Group, Limits, SourceReader, group_columns
 from gapless.ports.engine import Piece, orderly
 from gapless.product import EventSource
 from gapless.schema import Type
@@ -115,8 +115,8 @@ def _by_slice(requests: pa.RecordBatch, found: Mapping[str, pa.Array], index: in
             yield Piece(int(sorted_slices[start]), index, packed(FOUND, part))
 
 
-class _BucketEvents:
-    """The events of one bucket as a SourceReader: of one source, in the order that breaks ties."""
+class _BucketEvents(DerivedSources):
+    """The events of one bucket, in the order that breaks ties, with what pandas functions made of them."""
 
     def __init__(self, source: EventSource, batches: Sequence[pa.RecordBatch]) -> None:
         self._source, self._batches = source, batches

@@ -14,15 +14,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gapless.arrow import OFFSET, to_numpy
+from gapless.arrow import KNOWN_AT, OFFSET, to_numpy
 from gapless.distributing.blocks import packed, unpacked
 from gapless.distributing.buckets import bucket_of, dealt
 from gapless.distributing.planning import Sizes
-from gapless.features import Group, SourceSplit, split_table
+from gapless.distributing.scanning import read_derived
+from gapless.features import Deriving, Group, SourceSplit, split_table
 from gapless.online import Arrived, Chunk, Layout, StoreHistory, arrived, range_of, wanted_of
 from gapless.ports.engine import BatchEngine, Piece, Progress, Stage, orderly
 from gapless.ports.offline import SplitReads
 from gapless.ports.tables import source_table
+from gapless.product import stored_columns
 from gapless.windows.tiles import Arrival
 
 __all__ = ["EngineArrivals"]
@@ -81,20 +83,18 @@ class EngineArrivals:
         ends: Sequence[tuple[int, int]],
     ) -> Iterator[Chunk]:
         buckets = max(self.sizes.slots // len(ends), 1)
-        columns = [*sorted(layout.group.columns), "_known_at", OFFSET]
-        source = layout.group.source
+        columns, source = sorted(layout.group.columns), layout.group.source
         splits = split_table(
             self.store,
-            source,
+            source.origin,
             source_table(source),
-            columns,
-            version=self.history.versions[source.name],
+            [*stored_columns(source, columns), KNOWN_AT, OFFSET],
+            version=self.history.versions[source.origin.name],
             within=range_of(offsets, known),
             rows=self.sizes.split_rows,
         )
         tasks = tuple(pickle.dumps((number, split)) for number, split in enumerate(splits))
-        keys = tuple(column for _, column in layout.group.keys)
-        deal = _Deal(keys, offsets, known, tuple(end for end, _ in ends), buckets)
+        deal = _Deal(layout.group, offsets, known, tuple(end for end, _ in ends), buckets)
         scan = Stage("read events", deal, len(tasks), tasks=tasks)
         build = Stage("build tiles", _Build(layout.group, known[1]), len(ends) * buckets, reads=(scan,))
         parts: list[list[Arrived]] = [[] for _ in ends]
@@ -112,16 +112,18 @@ class EngineArrivals:
 class _Deal:
     """Events to their chunk and key bucket."""
 
-    keys: tuple[str, ...]
+    group: Group
     offsets: tuple[int, int]
     known: tuple[int | None, int]
     ends: tuple[int, ...]
     buckets: int
 
     def __call__(self, pieces: Iterator[Piece]) -> Iterable[Piece]:
+        deriving, columns = Deriving(), sorted(self.group.columns)
         for piece in pieces:
             ordinal, split = pickle.loads(piece.value)
-            for number, batch in enumerate(self._wanted(split)):
+            batches = read_derived(deriving, self.group.source, columns, self._wanted(split))
+            for number, batch in enumerate(batches):
                 for place, rows in dealt(batch, self._places(batch), len(self.ends) * self.buckets):
                     yield Piece(place, ordinal << 32 | number, packed(_EVENTS, rows))
 
@@ -134,7 +136,7 @@ class _Deal:
     def _places(self, batch: pa.RecordBatch) -> npt.NDArray[np.uint16]:
         places, _ = to_numpy(batch.column(OFFSET))
         chunk = np.searchsorted(self.ends, places, side="right")
-        bucket = bucket_of([batch.column(key) for key in self.keys], self.buckets)
+        bucket = bucket_of([batch.column(key) for _, key in self.group.keys], self.buckets)
         return (chunk * self.buckets + bucket).astype(np.uint16)
 
 

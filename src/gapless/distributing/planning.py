@@ -13,7 +13,7 @@ from gapless.distributing.scanning import EventTask, RequestTask, ScanEvents, Sc
 from gapless.features import plan_groups, split_source
 from gapless.ports.engine import Piece, Stage
 from gapless.ports.offline import SplitReads
-from gapless.product import EventSource, FeatureSet
+from gapless.product import EventSource, FeatureSet, stored_columns
 
 __all__ = ["Sizes", "Span", "Tables", "plan_stages"]
 
@@ -87,7 +87,9 @@ def plan_stages(
         )
     ]
     if events:
-        scans.append(Stage("read events", ScanEvents(routes, known_by_us), len(events), tasks=events))
+        scans.append(
+            Stage("read events", ScanEvents(routes, _sources_of(lookups), known_by_us), len(events), tasks=events)
+        )
     answer = Stage("aggregate", AnswerBuckets(routes, lookups), passing + passes, reads=tuple(scans))
     extra = () if label is None else label.names
     return Stage("put together", AssembleSlices(features, extra, finish), len(tasks), reads=(answer,))
@@ -112,12 +114,12 @@ def _lookups(
     for group in plan_groups(features.views):
         types = {name: features.outputs[name] for name in group.output_columns}
         found.append(GroupLookup(group, at, types, known_by_us))
-        buckets = sizes.buckets(tables.rows(group.source) + span.rows)
+        buckets = sizes.buckets(tables.rows(group.source.origin) + span.rows)
         wanted.append((group.source.name, group.keys, [at], sorted(group.columns), buckets))
         times.append((group.start_us(span.first_us), span.last_us))
     if label is not None:
         found.append(label)
-        buckets = sizes.buckets(tables.rows(label.source) + span.rows)
+        buckets = sizes.buckets(tables.rows(label.source.origin) + span.rows)
         wanted.append((label.source.name, label.keys, [at], label.event_columns, buckets))
         times.append((span.first_us, span.last_us + label.label.give_up_us + 1))
     return tuple(found), routed(wanted), tuple(times)
@@ -135,15 +137,19 @@ def _event_tasks(
     if not span.rows:
         return
     ordinal = 0
-    sources = {lookup.source.name: lookup.source for lookup in lookups}
-    for name, source in sources.items():
+    for name, source in _sources_of(lookups).items():
         mine = [route.index for route in routes if route.source == name]
         columns = sorted({column for index in mine for column in routes[index].columns})
         starts = [times[index][0] for index in mine]
         start = None if None in starts else min(us for us in starts if us is not None)
         end = max(times[index][1] for index in mine)
+        stored, names = source.origin, sorted(stored_columns(source, columns))
         for split in split_source(
-            tables.store, source, tables.versions, columns, start_us=start, end_us=end, rows=sizes.split_rows
+            tables.store, stored, tables.versions, names, start_us=start, end_us=end, rows=sizes.split_rows
         ):
             yield EventTask(name, ordinal, split).to_bytes()
             ordinal += 1
+
+
+def _sources_of(lookups: Sequence[Lookup]) -> dict[str, EventSource]:
+    return {lookup.source.name: lookup.source for lookup in lookups}

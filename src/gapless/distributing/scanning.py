@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,10 +13,11 @@ import pyarrow as pa
 from gapless.arrow import KNOWN_AT, to_numpy
 from gapless.distributing.blocks import packed, unpacked
 from gapless.distributing.routes import OWN, ROW, SLICE, Route, by_source
-from gapless.features import SourceSplit
+from gapless.features import Deriving, SourceSplit
 from gapless.ports.engine import Piece
+from gapless.product import EventSource
 
-__all__ = ["EventTask", "RequestRows", "RequestTask", "ScanEvents", "ScanRequests", "ShippedRows"]
+__all__ = ["EventTask", "RequestRows", "RequestTask", "ScanEvents", "ScanRequests", "ShippedRows", "read_derived"]
 
 _DEALT_ROWS = 1 << 19
 """Events that are dealt together: the pieces stay large where buckets are many."""
@@ -101,16 +102,23 @@ def _numbered(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
 
 @dataclass(frozen=True)
 class ScanEvents:
-    """Sends each event to its bucket of every route of its source, unless it became known after `known_by_us`."""
+    """Sends each event to its bucket of every route of its source, unless it became known after `known_by_us`.
+
+    Parameters:
+        sources — by name; pandas functions run here, once for each event.
+    """
 
     routes: tuple[Route, ...]
+    sources: Mapping[str, EventSource]
     known_by_us: int | None
 
     def __call__(self, pieces: Iterator[Piece]) -> Iterable[Piece]:
-        routes = by_source(self.routes)
+        routes, deriving = by_source(self.routes), Deriving()
         for piece in pieces:
             task: EventTask = pickle.loads(piece.value)
-            for number, batch in enumerate(_gathered(self._known(task.split.read()))):
+            columns = sorted({column for route in routes[task.source] for column in route.columns})
+            batches = read_derived(deriving, self.sources[task.source], columns, self._known(task.split.read()))
+            for number, batch in enumerate(_gathered(batches)):
                 for route in routes[task.source]:
                     yield from route.events(batch, task.ordinal << 32 | number)
 
@@ -132,3 +140,16 @@ def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             held = []
     if held:
         yield pa.concat_batches(held)
+
+
+def read_derived(
+    deriving: Deriving, source: EventSource, columns: Sequence[str], stored: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The columns of a source, derived or not, of batches that have the stored ones; then the platform's own."""
+
+    def read(origin: EventSource, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        for batch in stored:
+            own = (name for name in batch.schema.names if name.startswith("_"))
+            yield batch.select([*names, *own])
+
+    return deriving.batches(source, columns, read)

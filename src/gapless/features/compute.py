@@ -15,6 +15,7 @@ from gapless.arrow import ARROW_TYPES, KNOWN_AT, plain, to_numpy
 from gapless.errors import InputError
 from gapless.expr import compile_columns
 from gapless.features.blocks import Block, Buckets, Encoder, sorted_events
+from gapless.features.derived import DerivedSources
 from gapless.features.keys import KeyIndex
 from gapless.features.parallel import ahead, in_order
 from gapless.features.plan import Group, plan_groups
@@ -86,7 +87,7 @@ def compute(
 
     Cost: linear in events and requests where both come nearly in time order; memory bounded by `limits`.
     """
-    groups = plan_groups(model.views)
+    groups, sources = plan_groups(model.views), DerivedSources.around(sources)
     done = 0
     for chunk in chunked(checked_requests(model.requests, requests), limits.chunk_rows(len(model.outputs))):
         yield _answer(model, groups, chunk, sources, known_by_us, limits)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from gapless.arrow import KNOWN_AT, OFFSET, TIMESTAMP, filled, schema_to_arrow
-from gapless.errors import NotFound, UnknownName
+from gapless.errors import BugError, NotFound, UnknownName
 from gapless.ports.offline import OfflineStore, TimeRange
 from gapless.ports.tables import landed_partitions, landed_table, source_table
 from gapless.product import EventSource
@@ -43,6 +43,8 @@ def pinned_tables(source: EventSource, versions: Mapping[str, int]) -> list[tupl
         >>> pinned_tables(clicks, {"clicks/10": 3, "clicks/9": 0, "clicks": 7, "views": 1})
         [('sources/clicks', 7), ('events/clicks/9', 0), ('events/clicks/10', 3)]
     """
+    if source.derivation is not None:
+        raise BugError("a derived source has no tables", seen=source.name, next_step="read it through DerivedSources")
     files = [(source_table(source), versions[source.name])] if source.name in versions else []
     landed = {
         int(name.removeprefix(f"{source.name}/")): version

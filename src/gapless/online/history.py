@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gapless.arrow import KNOWN_AT, OFFSET
-from gapless.features import newest_versions, read_table
+from gapless.features import Deriving, newest_versions, read_table
 from gapless.ports.offline import OfflineStore, TimeRange
 from gapless.ports.tables import source_table
 from gapless.product import EventSource
@@ -45,13 +45,22 @@ class StoreHistory:
     """What was ingested from files, each table at one pinned version. A source that was only landed has none.
 
     Parameters:
+        sources — by name, none of them derived; what is derived from them is read too.
         may_be_empty — a source that has no events at all has none here either, instead of being an error.
+        deriving — runs pandas functions.
 
     Raises: NotFound for a source without any events.
     """
 
-    def __init__(self, store: OfflineStore, sources: Mapping[str, EventSource], *, may_be_empty: bool = False) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: OfflineStore,
+        sources: Mapping[str, EventSource],
+        *,
+        may_be_empty: bool = False,
+        deriving: Deriving | None = None,
+    ) -> None:
+        self._store, self._deriving = store, deriving or Deriving()
         if may_be_empty:
             found = {name: store.version(source_table(source)) for name, source in sources.items()}
             self.versions = {name: version for name, version in found.items() if version is not None}
@@ -61,6 +70,7 @@ class StoreHistory:
 
     def end(self, source: EventSource) -> int:
         """See History.end. Cost: the table's metadata."""
+        source = source.origin
         if source.name not in self.versions:
             return 0
         return self._store.stats(source_table(source), version=self.versions[source.name]).rows
@@ -74,6 +84,18 @@ class StoreHistory:
         known: tuple[int | None, int],
     ) -> Iterator[pa.RecordBatch]:
         """See History.read."""
+        return self._deriving.batches(
+            source, columns, lambda origin, names: self._stored(origin, names, offsets=offsets, known=known)
+        )
+
+    def _stored(
+        self,
+        source: EventSource,
+        columns: Sequence[str],
+        *,
+        offsets: tuple[int, int],
+        known: tuple[int | None, int],
+    ) -> Iterator[pa.RecordBatch]:
         if source.name not in self.versions:
             return
         reader = read_table(

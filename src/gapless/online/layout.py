@@ -90,7 +90,8 @@ class Layout:
             "keys": [[column, source.columns[column].value] for _, column in self.group.keys],
             "inputs": [_identity(plan) for plan in self.inputs],
             "specs": [_plain(spec) for spec in self.plan.specs],
-        } | ({} if self.partition is None else {"partition": self.partition})
+        } | source.derived_from
+        meaning |= {} if self.partition is None else {"partition": self.partition}
         return bytes.fromhex(definition_hash(meaning))[:_NAMESPACE_BYTES]
 
     @property

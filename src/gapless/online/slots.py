@@ -55,7 +55,7 @@ class Slots:
         return tuple(part for group in self.groups for part in (group, *self._partitions(group)))
 
     def _partitions(self, group: Layout) -> list[Layout]:
-        count = topology_from(self.topology).get(group.group.source.name, 0)
+        count = topology_from(self.topology).get(group.group.source.origin.name, 0)
         return [group.of_partition(partition) for partition in range(count)]
 
     @cached_property

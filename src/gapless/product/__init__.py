@@ -10,14 +10,17 @@ from gapless.product.loading import load_product
 from gapless.product.model import Model
 from gapless.product.names import check_name
 from gapless.product.on_demand import BoundOnDemand, OnDemand, on_demand
+from gapless.product.pandas_function import DerivedSource, chain_of, pandas_function, stored_columns
 from gapless.product.product import Product
-from gapless.product.source import EventSource
+from gapless.product.source import Derivation, EventSource
 from gapless.product.trust import Trust
 from gapless.product.view import Feature, FeatureView, feature_view
 
 __all__ = [
     "Aggregate",
     "BoundOnDemand",
+    "Derivation",
+    "DerivedSource",
     "Entity",
     "EventSource",
     "Feature",
@@ -29,9 +32,12 @@ __all__ = [
     "Product",
     "Trust",
     "call_author",
+    "chain_of",
     "check_name",
     "definition_hash",
     "feature_view",
     "load_product",
     "on_demand",
+    "pandas_function",
+    "stored_columns",
 ]

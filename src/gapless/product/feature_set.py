@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,8 @@ from gapless.expr import OPSET_VERSION, Expr, columns_of, from_json, to_json
 from gapless.product.entity import Entity
 from gapless.product.hashing import definition_hash
 from gapless.product.on_demand import BoundOnDemand
-from gapless.product.source import EventSource
+from gapless.product.pandas_function import bound, chain_of, rederived
+from gapless.product.source import Derivation, EventSource
 from gapless.product.view import Feature, FeatureView
 from gapless.schema import Schema, Type
 from gapless.windows import Window
@@ -21,6 +22,7 @@ from gapless.windows import Window
 __all__ = ["FeatureSet"]
 
 _FORMAT = 1
+_UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +101,23 @@ class FeatureSet:
         """Hex sha256 of what the features mean: the same training-set columns for the same events."""
         return definition_hash(self.canonical)
 
+    @property
+    def pandas_functions(self) -> dict[str, Derivation]:
+        """Every pandas function that a view reads, by name, those that others read included."""
+        return {each.name: each for view in self.views for each in chain_of(view.source)}
+
+    def with_functions(self, functions: Mapping[str, Derivation]) -> FeatureSet:
+        """The same features with the pandas functions of a product, where it has those that these were made with."""
+        if not self.pandas_functions:
+            return self
+        views = tuple(replace(view, source=bound(view.source, functions)) for view in self.views)
+        return FeatureSet(self.requests, views, self.on_demands)
+
     def to_document(self) -> dict[str, Any]:
         """All of it as plain values for JSON."""
-        sources = {source.name: source for source in (self.requests, *(view.source for view in self.views))}
+        own = (self.requests, *(view.source for view in self.views))
+        read = (each.source for view in self.views for each in chain_of(view.source))
+        sources = {source.name: source for source in (*own, *read)}
         return {
             "format": _FORMAT,
             "opset": OPSET_VERSION,
@@ -124,7 +140,7 @@ class FeatureSet:
             meaning = made.features_hash
         except CorruptData:
             raise
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AuthorError) as error:
+        except (*_UNREADABLE, AuthorError) as error:
             what = error.what if isinstance(error, GaplessError) else f"{type(error).__name__}: {error}"
             raise _corrupt(what, "a document that FeatureSet.to_document wrote") from error
         if same_words and meaning != promised:  # the hash names the operation set too
@@ -135,7 +151,7 @@ class FeatureSet:
 def _read(document: Any) -> FeatureSet:
     if document["format"] != _FORMAT:
         raise _corrupt(f"format {document['format']!r}", f"format {_FORMAT}")
-    sources = {name: _source_from(name, fields) for name, fields in document["sources"].items()}
+    sources = {name: _source_from(name, document["sources"]) for name in document["sources"]}
     views = tuple(_view_from(fields, sources) for fields in document["views"])
     on_demands = tuple(_on_demand_from(fields) for fields in document["on_demand"])
     return FeatureSet(sources[document["requests"]], views, on_demands)
@@ -148,10 +164,27 @@ def _source_to(source: EventSource) -> dict[str, Any]:
         "known_at": source.known_at,
         "delay_us": source.delay_us,
         "event_id": source.event_id,
+    } | ({} if source.derivation is None else {"derivation": _derivation_to(source.derivation)})
+
+
+def _derivation_to(made: Derivation) -> dict[str, Any]:
+    # what it is, not what it does: the function stays with the product, and its hash says which one it was
+    return {
+        "source": made.source.name,
+        "inputs": list(made.inputs),
+        "outputs": [[name, kind.value] for name, kind in made.outputs.columns],
+        "version": made.version,
+        "text": made.text_hash,
     }
 
 
-def _source_from(name: str, fields: Mapping[str, Any]) -> EventSource:
+def _source_from(name: str, sources: Mapping[str, Any]) -> EventSource:
+    fields = sources[name]
+    made = fields.get("derivation")
+    if made is not None:
+        outputs = Schema(tuple((column, Type(kind)) for column, kind in made["outputs"]))
+        read = _source_from(made["source"], sources)
+        return rederived(Derivation(name, read, tuple(made["inputs"]), outputs, made["version"], made["text"]))
     return EventSource(
         name,
         schema=Schema(tuple((column, Type(kind)) for column, kind in fields["columns"])),

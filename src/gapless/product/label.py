@@ -84,7 +84,7 @@ class Label:
         Raises: DefinitionError when the label would look backwards or nothing names the request; TypeMismatch when that
             column and the event_id have two types.
         """
-        if self.source.name == requests.name:
+        if self.source.origin.name == requests.name:
             raise DefinitionError(
                 f"label {self.name!r} looks backwards",
                 seen=f"source {self.source.name!r}, which is also what asks for the prediction",
@@ -129,4 +129,4 @@ class Label:
             "on": self.joined_on(requests),
             "value": to_json(self.expression),
             "give_up_us": self.give_up_us,
-        }
+        } | self.source.derived_from

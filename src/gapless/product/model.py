@@ -68,6 +68,7 @@ class Model:
             raise self._mistake("needs at least one feature view or on_demand, and one metric", "an empty list")
         for part in self.features:
             if not isinstance(part, FeatureView | OnDemand):
+                self._check_not_derived(part, "lists")
                 raise TypeMismatch(
                     f"model {self.name!r} lists something that is not a feature",
                     seen=part,
@@ -94,7 +95,18 @@ class Model:
     def _mistake(self, what: str, seen: object, **more: Any) -> DefinitionError:
         return DefinitionError(f"model {self.name!r} {what}", seen=seen, where=self.site, **more)
 
+    def _check_not_derived(self, part: object, does: str) -> None:
+        """A pandas function runs where events are read in batches, and a request is none."""
+        if isinstance(part, EventSource) and part.derivation is not None:
+            raise self._mistake(
+                f"{does} pandas function {part.name!r} itself, which never runs in a request",
+                f"pandas function {part.name!r}",
+                allowed="views that aggregate its columns: a request looks up what batch and stream computed",
+                next_step=f"write a gl.feature_view(source={part.name}) with, for example, gl.last(d.column)",
+            )
+
     def _check_requests(self) -> None:
+        self._check_not_derived(self.requests, "takes its requests from")
         columns = self.requests.columns
         if self.requests.event_id is None:
             raise self._mistake(

@@ -9,7 +9,8 @@ from functools import cached_property
 from gapless.errors import DefinitionError, Site, UnknownName, author_site
 from gapless.product.model import Model
 from gapless.product.names import check_name, check_unique
-from gapless.product.source import EventSource
+from gapless.product.pandas_function import chain_of
+from gapless.product.source import Derivation, EventSource
 from gapless.product.view import FeatureView
 
 __all__ = ["Product"]
@@ -41,7 +42,8 @@ class Product:
                 f"product {self.name!r} has no model", seen=[], next_step="pass models=[…]", where=self.site
             )
         check_unique("model", (model.name for model in self.models), where=self.site)
-        self._check_one_meaning("event source", {id(s): s for s in self._found_sources()}.values())
+        named = [*self._found_sources(), *(source.origin for source in self._found_sources())]
+        self._check_one_meaning("event source", {id(s): s for s in named}.values())
         self._check_one_meaning("feature view", {id(v): v for v in self._found_views()}.values())
 
     def _check_one_meaning(self, kind: str, things: Iterable[EventSource | FeatureView]) -> None:
@@ -70,8 +72,13 @@ class Product:
 
     @cached_property
     def all_sources(self) -> dict[str, EventSource]:
-        """Every source by name."""
-        return {source.name: source for source in self._found_sources()}
+        """Every source that events come into, by name; a derived one is not among them, but what it reads is."""
+        return {source.origin.name: source.origin for source in self._found_sources()}
+
+    @cached_property
+    def pandas_functions(self) -> dict[str, Derivation]:
+        """Every pandas function by name, those that others read included."""
+        return {each.name: each for source in self._found_sources() for each in chain_of(source)}
 
     @cached_property
     def all_views(self) -> dict[str, FeatureView]:

@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
+from typing import Any
 
 from gapless.clock import parse_duration
 from gapless.errors import DefinitionError, Site, author_site
 from gapless.expr import Row
+from gapless.product.hashing import definition_hash
 from gapless.product.names import check_name
 from gapless.schema import Schema, Type
 
-__all__ = ["EventSource"]
+__all__ = ["Derivation", "EventSource"]
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """What makes the columns of a derived source out of those of another one.
+
+    Parameters:
+        name — of the function, and of the source that it gives.
+        source — whose columns it reads.
+        inputs — which of them; outputs — the columns that it adds.
+        version — the author's word for what its text does not show: a model file, a dictionary, a library.
+        text_hash — hex sha256 of its source text.
+        function — of a DataFrame, giving one; None where these values come from a bundle.
+    """
+
+    name: str
+    source: EventSource
+    inputs: tuple[str, ...]
+    outputs: Schema
+    version: str
+    text_hash: str
+    function: Callable[[Any], Any] | None = field(default=None, compare=False, repr=False)
+    site: Site | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def canonical(self) -> dict[str, Any]:
+        """What it means, as plain values."""
+        return {
+            "name": self.name,
+            "from": self.source.origin.name,
+            "version": self.version,
+            "text": self.text_hash,
+            "inputs": {name: self.source.columns[name].value for name in sorted(self.inputs)},
+            "outputs": {name: self.outputs[name].value for name in sorted(self.outputs)},
+        } | self.source.derived_from
+
+    @cached_property
+    def hash(self) -> str:
+        """Hex sha256 of what it means: the same outputs for the same inputs."""
+        return definition_hash(self.canonical)
 
 
 @dataclass(frozen=True)
@@ -26,6 +69,7 @@ class EventSource:
         known_at — the datetime column that says when this platform could first read the row.
         delay — instead of known_at: known that long after event_time, such as "20m". Neither: known as it happens.
         event_id — the str or int column that names the event; a repeated one counts once.
+        derivation — set by `@pandas_function`: the events are those of another source, with columns added.
 
     Raises: DefinitionError, UnknownName, TypeMismatch, each with the author's line.
 
@@ -43,6 +87,7 @@ class EventSource:
     known_at: str | None = field(default=None, kw_only=True)
     delay: str | timedelta | None = field(default=None, kw_only=True)
     event_id: str | None = field(default=None, kw_only=True)
+    derivation: Derivation | None = field(default=None, kw_only=True)
     site: Site | None = field(default_factory=author_site, compare=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -75,6 +120,16 @@ class EventSource:
         """Microseconds from event_time to known_at; 0 where known_at is a column or rows are known as they happen."""
         delay: int = self.__dict__["_delay_us"]
         return delay
+
+    @property
+    def origin(self) -> EventSource:
+        """The source whose tables and topic hold the events: itself, unless it is derived."""
+        return self if self.derivation is None else self.derivation.source.origin
+
+    @property
+    def derived_from(self) -> dict[str, Any]:
+        """What its derivation means, for the documents that say what a source means; empty where it has none."""
+        return {} if self.derivation is None else {"derived": self.derivation.canonical}
 
     def row(self) -> Row:
         """One row of this source, for expressions."""

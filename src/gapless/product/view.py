@@ -107,7 +107,8 @@ class FeatureView:
                 "known_at": self.source.known_at,
                 "delay_us": self.source.delay_us,
                 "event_id": self.source.event_id,
-            },
+            }
+            | self.source.derived_from,
             "features": [f.canonical for f in sorted(self.features, key=lambda f: f.column)],
         }
 

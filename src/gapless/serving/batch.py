@@ -18,7 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gapless.arrow import TIMESTAMP, to_numpy
-from gapless.features import Limits, SourceReader, ahead, checked_requests, chunked, compute, float32_matrix, in_order
+from gapless.features import (
+    DerivedSources,
+    Limits,
+    SourceReader,
+    ahead,
+    checked_requests,
+    chunked,
+    compute,
+    float32_matrix,
+    in_order,
+)
 from gapless.ports.offline import OfflineStore
 from gapless.ports.scorer import Float32, Scorer
 from gapless.product import FeatureSet
@@ -145,6 +155,7 @@ def predict(
 
     Cost: memory of one chunk and its features, whatever the number of requests.
     """
+    sources = DerivedSources.around(sources)
     done = repeated = count = 0
     levels: Counter[str] = Counter()
     checked = checked_requests(answering.features.requests, requests)

@@ -24,6 +24,7 @@ from gapless.features import chunked
 from gapless.online.offsets import from_bytes, to_bytes
 from gapless.ports.online import Update
 from gapless.ports.places import PLACE_SHIFT, place_of, record_of
+from gapless.streaming.deriving import derived_for
 from gapless.streaming.parts import Part
 from gapless.streaming.shard import Shard
 from gapless.streaming.world import World
@@ -85,7 +86,7 @@ def whole_records(chunks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def _take(world: World, part: Part, rows: pa.RecordBatch) -> int:
     end = place_of(record_of(int(rows.column(OFFSET)[-1].as_py())) + 1)
-    batch = rows.select([*part.columns(), KNOWN_AT, OFFSET])
+    batch = derived_for([part], rows.select([*part.columns(), KNOWN_AT, OFFSET]), world.deriving)[0]
     change = part.change(batch, world.online.read, as_of_us=world.clock.now_us(), known_us=None, end=end)
     world.fault("fill", str(end))
     updates, offsets = change.updates(), change.offsets()

@@ -12,6 +12,7 @@ from gapless.errors import CorruptData
 from gapless.online.layout import Layout
 from gapless.online.offsets import Offset, from_bytes, to_bytes
 from gapless.ports.online import OnlineStore, Update
+from gapless.product import stored_columns
 from gapless.streaming.applying import Applied, Read, apply
 from gapless.streaming.recent import Recent, Step
 
@@ -43,8 +44,8 @@ class Part:
         return self.layout.offset_key if self.ready else self.layout.filling_key
 
     def columns(self) -> list[str]:
-        """What it reads of the source."""
-        return sorted(self.layout.group.columns)
+        """What it reads of the source whose events come in; pandas functions make the others of these."""
+        return sorted(stored_columns(self.layout.group.source, self.layout.group.columns))
 
     def change(self, batch: pa.RecordBatch, read: Read, *, as_of_us: int, known_us: int | None, end: int) -> Change:
         """What a batch up to a place changes; nothing is written yet.

@@ -10,6 +10,7 @@ import pyarrow as pa
 from gapless.errors import CorruptData
 from gapless.events.intake import Intake, Taken
 from gapless.events.landing import land, warm_intake
+from gapless.features import Deriving
 from gapless.online.layout import Layout
 from gapless.ports.events import TopicPartition
 from gapless.ports.places import place_of, record_of
@@ -17,6 +18,7 @@ from gapless.ports.topics import events_topic
 from gapless.product import EventSource
 from gapless.streaming.applying import Read
 from gapless.streaming.cursor import Cursor
+from gapless.streaming.deriving import derived_for
 from gapless.streaming.losing import mark_lost, new_fillings
 from gapless.streaming.parts import NOTHING, Change, Part, opened
 from gapless.streaming.world import World
@@ -40,6 +42,7 @@ class Shard:
     Parameters:
         parts — ready ones follow the cursor; the others are being filled up to it.
         landed — records of the log below this offset are in the landed table.
+        deriving — runs pandas functions over what comes in.
     """
 
     source: EventSource
@@ -48,6 +51,7 @@ class Shard:
     intake: Intake
     parts: list[Part]
     landed: int
+    deriving: Deriving
     late: int = 0
     _latest_us: int | None = field(default=None, repr=False)
 
@@ -67,7 +71,10 @@ class Shard:
         taken = self.intake.take(self.cursor.first(count))
         self._count_late(taken.rows)
         end = place_of(self.cursor.offset_after(count))
-        changes = [part.change(taken.rows, read, as_of_us=as_of_us, known_us=known_us, end=end) for part in parts]
+        changes = [
+            part.change(rows, read, as_of_us=as_of_us, known_us=known_us, end=end)
+            for part, rows in zip(parts, derived_for(parts, taken.rows, self.deriving), strict=True)
+        ]
         return ShardChange(taken, count, changes)
 
     def land(self, world: World) -> None:
@@ -110,7 +117,7 @@ def open_shard(world: World, source: EventSource, partition: int, layouts: Seque
     _check_retained(world, source, partition, start)
     intake = warm_intake(world.log, world.offline, source, partition, place_of(start), horizon=limits.horizon)
     cursor = Cursor(world.log, topic, start, max_bytes=limits.buffer_bytes)
-    return Shard(source, partition, cursor, intake, parts, landed)
+    return Shard(source, partition, cursor, intake, parts, landed, world.deriving)
 
 
 def _fall_back(world: World, source: EventSource, partition: int, parts: Sequence[Part], landed: int) -> None:

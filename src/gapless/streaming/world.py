@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gapless.clock import Clock
 from gapless.faults import Fault, no_fault
+from gapless.features import Deriving
 from gapless.ports.events import EventLog
 from gapless.ports.offline import OfflineStore
 from gapless.ports.online import OnlineStore
@@ -41,6 +42,7 @@ class World:
     """Where events come from, where state and tables are.
 
     Parameters:
+        deriving — runs pandas functions over what the log and the tables give.
         fault — called at named points with what is under way, for tests.
     """
 
@@ -50,3 +52,4 @@ class World:
     clock: Clock
     limits: Limits = field(default_factory=Limits)
     fault: Fault = no_fault
+    deriving: Deriving = field(default_factory=Deriving)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from gapless.arrow import ARROW_TYPES, KNOWN_AT, TIMESTAMP, to_numpy
 from gapless.errors import InputError
 from gapless.expr import columns_of, compile_columns
-from gapless.features import KeyIndex, SourceReader
+from gapless.features import DerivedSources, KeyIndex, SourceReader
 from gapless.product import EventSource, Label
 
 __all__ = ["GIVEN_UP", "LABELLED", "MATURITY", "PENDING", "label_columns", "label_names", "labels_of"]
@@ -137,7 +137,8 @@ def _label_events(model: Labelled, sources: SourceReader, at: Array) -> Iterator
     columns = sorted(columns_of(label.expression) | {on, source.event_time})
     program = compile_columns({"value": label.expression})
     # Events later than the last giving up cannot count: they are known no earlier than they happen, or not at all.
-    for batch in sources.read(source, columns, start_us=int(at.min()), end_us=int(at.max()) + label.give_up_us + 1):
+    end_us = int(at.max()) + label.give_up_us + 1
+    for batch in DerivedSources.around(sources).read(source, columns, start_us=int(at.min()), end_us=end_us):
         arrays = [batch.column(on), batch.column(source.event_time), batch.column(KNOWN_AT)]
         yield pa.RecordBatch.from_arrays([*arrays, program(batch).column(0)], ["on", "time", "known", "value"])
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from gapless.arrow import KNOWN_AT
 from gapless.clock import format_instant
 from gapless.errors import InputError
-from gapless.features import Limits, SourceReader, compute
+from gapless.features import DerivedSources, FunctionRun, Limits, SourceReader, compute
 from gapless.product import Model
 from gapless.training.content import ContentHash
 from gapless.training.labels import MATURITY, label_columns
@@ -54,10 +54,15 @@ class Manifest:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A table (request columns, features, label, maturity, label_known_at) and its manifest."""
+    """A table (request columns, features, label, maturity, label_known_at) and its manifest.
+
+    Parameters:
+        functions — what pandas functions did to make it; no part of what it is.
+    """
 
     table: pa.Table
     manifest: Manifest
+    functions: tuple[FunctionRun, ...] = ()
 
 
 def training_batches(
@@ -74,6 +79,7 @@ def training_batches(
 
     Time travel: only requests, events and labels with known_at <= known_by are seen.
     """
+    sources = DerivedSources.around(sources)
     requests = known_requests(model, sources, from_us, until_us, known_by_us)
     for batch in compute(model, requests, sources, known_by_us=known_by_us, limits=limits, progress=progress):
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))

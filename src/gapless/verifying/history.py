@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from gapless.arrow import KNOWN_AT, OFFSET, TIMESTAMP, schema_to_arrow, to_numpy
 from gapless.events.landed import next_record
+from gapless.features import Deriving
 from gapless.ports.offline import OfflineStore, TimeRange
 from gapless.ports.places import place_of
 from gapless.ports.tables import landed_partitions, landed_table, source_table
@@ -42,12 +43,13 @@ class History:
     breaks ties. A source without any table has no events.
     """
 
-    def __init__(self, store: OfflineStore) -> None:
-        self._store = store
+    def __init__(self, store: OfflineStore, deriving: Deriving | None = None) -> None:
+        self._store, self._deriving = store, deriving or Deriving()
         self._parts: dict[str, tuple[Part, ...]] = {}
 
     def parts(self, source: EventSource) -> tuple[Part, ...]:
         """The tables of a source, in the order of their partitions."""
+        source = source.origin
         if source.name not in self._parts:
             self._parts[source.name] = tuple(self._found(source))
         return self._parts[source.name]
@@ -67,7 +69,14 @@ class History:
         self, source: EventSource, part: Part, columns: Sequence[str], start_us: int | None, end_us: int | None
     ) -> Iterator[pa.RecordBatch]:
         """The columns, `_known_at` and `_offset` of events of one table with event_time in [start_us, end_us); a
-        column that the table does not have yet is null."""
+        column that the table does not have yet is null, one that a pandas function makes is made."""
+        return self._deriving.batches(
+            source, columns, lambda origin, names: self._stored(origin, part, names, start_us, end_us)
+        )
+
+    def _stored(
+        self, source: EventSource, part: Part, columns: Sequence[str], start_us: int | None, end_us: int | None
+    ) -> Iterator[pa.RecordBatch]:
         there = set(self._store.read(part.table, version=part.version).schema.names)
         schema = _schema(source, columns).append(pa.field(OFFSET, pa.int64()))
         reader = self._store.read(
@@ -112,7 +121,7 @@ class CutHistory:
         self, source: EventSource, columns: Sequence[str], start_us: int | None, end_us: int | None
     ) -> Iterator[pa.RecordBatch]:
         for part in self._history.parts(source):
-            seen = self._seen[source.name].get(part.partition)
+            seen = self._seen[source.origin.name].get(part.partition)
             if seen is None or seen.as_of_us is None:
                 continue
             for batch in self._history.read_part(source, part, columns, start_us, end_us):

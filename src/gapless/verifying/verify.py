@@ -214,6 +214,6 @@ def _cuts(features: FeatureSet, seen: tuple[GroupSeen, ...]) -> dict[str, dict[i
     for group in plan_groups(features.views):
         found = part_of(Layout.of(group), seen).items()
         parts = {partition: GroupSeen(b"", 0, one.offset, one.as_of_us, partition) for partition, one in found}
-        if cuts.setdefault(group.source.name, parts) != parts:
+        if cuts.setdefault(group.source.origin.name, parts) != parts:
             return None
     return cuts

@@ -9,7 +9,7 @@ import pyarrow as pa
 from gapless import distributing
 from gapless.adapters.delta import DeltaStore
 from gapless.distributing import EngineArrivals, LabelLookup, Sizes, Tables
-from gapless.features import StoreSources, compute
+from gapless.features import DerivedSources, Deriving, StoreSources, compute
 from gapless.online import Arrivals, StoreHistory
 from gapless.ports.engine import BatchEngine
 from gapless.product import Model
@@ -34,12 +34,14 @@ def feature_batches(
     model: Model,
     requests: pa.RecordBatchReader,
     sources: StoreSources,
+    deriving: Deriving,
     counted: Counted,
 ) -> Iterator[pa.RecordBatch]:
     """See `features.compute`."""
     progress, rows = counted
     if engine is None:
-        return compute(model, requests, sources, limits=parts.limits(), progress=progress)
+        read = DerivedSources(sources, deriving)
+        return compute(model, requests, read, limits=parts.limits(), progress=progress)
     told = rows_done(progress, rows)
     return distributing.compute(engine, model.feature_set, requests, tables_of(parts, sources), progress=told)
 
@@ -49,6 +51,7 @@ def labelled_batches(
     engine: BatchEngine | None,
     model: Model,
     sources: StoreSources,
+    deriving: Deriving,
     times: tuple[int | None, int | None],
     known_by_us: int,
     progress: Callable[[int], None] | None,
@@ -62,7 +65,7 @@ def labelled_batches(
     if engine is None:
         return training_batches(
             model,
-            sources,
+            DerivedSources(sources, deriving),
             from_us=start,
             until_us=end,
             known_by_us=known_by_us,

@@ -10,9 +10,10 @@ from gapless.features import plan_groups
 from gapless.online import Layout
 from gapless.ports.events import ConsumerGroups, EventLog, Member, TopicPartition
 from gapless.ports.topics import events_topic, predictions_topic
-from gapless.product import EventSource
+from gapless.product import EventSource, stored_columns
 from gapless.schema import Schema
 from gapless.streaming.processor import Followed
+from gapless.workspace.functions import runnable
 from gapless.workspace.needed import feature_sets
 from gapless.workspace.parts import Parts
 
@@ -100,9 +101,9 @@ def followed(parts: Parts, notes: list[str]) -> dict[str, Followed]:
     """
     layouts: dict[str, dict[bytes, Layout]] = defaultdict(dict)
     for features in feature_sets(parts, None, None, notes):
-        for group in plan_groups(features.views):
+        for group in runnable(plan_groups(features.views), notes):
             layout = Layout.of(group)
-            layouts[group.source.name][layout.namespace] = layout
+            layouts[group.source.origin.name][layout.namespace] = layout
     known = {source.name for source in sources(parts)}
     notes += [f"source {name!r} is not in the product any more: not streamed" for name in layouts.keys() - known]
     return {source.name: _followed(source, list(layouts[source.name].values()), notes) for source in sources(parts)}
@@ -112,7 +113,8 @@ def _followed(source: EventSource, layouts: Sequence[Layout], notes: list[str]) 
     columns = dict(source.columns.columns)
     kept = []
     for layout in layouts:
-        theirs = {name: kind for name, kind in layout.group.source.columns.items() if name in layout.group.columns}
+        stored = stored_columns(layout.group.source, layout.group.columns)
+        theirs = {name: kind for name, kind in layout.group.source.origin.columns.items() if name in stored}
         if any(columns.get(name, kind) is not kind for name, kind in theirs.items()):
             notes.append(f"{', '.join(layout.views)}: a version in use reads columns of {source.name!r} as other types")
             continue

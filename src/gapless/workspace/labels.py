@@ -51,7 +51,7 @@ def labels(
 ) -> LabelsReport:
     """See `Workspace.labels`."""
     model, store = parts.product.model(name), parts.offline
-    source = model.label.source
+    source = model.label.source.origin
     joined = join_labels(
         model,
         StoreSources(store, {source.name: source}),

@@ -11,13 +11,14 @@ from typing import Any
 
 from gapless.clock import format_instant
 from gapless.errors import Conflict, CorruptData, InputError, StorageError, UnknownName
-from gapless.features import Group, plan_groups
+from gapless.features import Deriving, Group, plan_groups
 from gapless.online import Layout, Materialized, OnlineReader, Pruned, StoreHistory
 from gapless.online import materialize as fill
 from gapless.online import prune as remove_unneeded
 from gapless.online.materialize import CHUNK_EVENTS
-from gapless.product import FeatureSet
+from gapless.product import EventSource, FeatureSet
 from gapless.workspace.computing import arrivals_by
+from gapless.workspace.functions import measured, runnable
 from gapless.workspace.needed import Needed, feature_sets
 from gapless.workspace.parts import Parts
 
@@ -26,11 +27,13 @@ __all__ = ["MaterializeReport", "fill_files", "incomplete_views", "materialize"]
 
 @dataclass(frozen=True)
 class MaterializeReport:
-    """What was done for each group of views, what could not be looked at, and what was removed."""
+    """What was done for each group of views, what could not be looked at or computed, what was removed, and what pandas
+    functions did."""
 
     groups: tuple[Materialized, ...]
     notes: tuple[str, ...]
     pruned: tuple[Pruned, ...] = ()
+    pandas_functions: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -38,6 +41,7 @@ class MaterializeReport:
             "groups": [each.to_dict() for each in self.groups],
             "notes": list(self.notes),
             "pruned": [each.to_dict() for each in self.pruned],
+            "pandas_functions": list(self.pandas_functions),
         }
 
 
@@ -54,10 +58,10 @@ def materialize(
     progress: Callable[[int], None] | None = None,
 ) -> MaterializeReport:
     """See `Workspace.materialize`."""
-    notes: list[str] = []
+    notes, deriving = list[str](), parts.deriving()
     sets = list(feature_sets(parts, model, version, notes))
-    groups = _groups(parts, sets, views)
-    history = StoreHistory(parts.offline, {group.source.name: group.source for group in groups})
+    groups = runnable(_groups(parts, sets, views), notes)
+    history = StoreHistory(parts.offline, _origins(groups), deriving=deriving)
     with _lease(parts), parts.engine() as engine:
         if as_of_us is not None:
             _check_instant(parts, groups, as_of_us, rebuild)
@@ -72,19 +76,31 @@ def materialize(
             arrivals=None if engine is None else arrivals_by(parts, engine, history),
         )
         pruned = remove_unneeded(parts.online, Needed(parts, groups)) if prune else ()
-    return MaterializeReport(done, tuple(notes), pruned)
+    ran = [each for each in _measured(sets, deriving) if each["rows"]]
+    return MaterializeReport(done, tuple(notes), pruned, tuple(ran))
 
 
 def fill_files(parts: Parts, groups: Sequence[Group]) -> None:
     """The state of ingested files of these groups is there, as of now; of a source without files it holds nothing."""
     if not groups:
         return
-    history = StoreHistory(parts.offline, {group.source.name: group.source for group in groups}, may_be_empty=True)
+    history = StoreHistory(parts.offline, _origins(groups), may_be_empty=True, deriving=parts.deriving())
     with _lease(parts):
         try:
             fill(groups, history, parts.online, as_of_us=parts.clock.now_us())
         except CorruptData:  # of this state nothing can be used
             fill(groups, history, parts.online, as_of_us=parts.clock.now_us(), rebuild=True)
+
+
+def _measured(sets: Sequence[FeatureSet], deriving: Deriving) -> list[dict[str, Any]]:
+    """What each function did, once for each version of it that ran."""
+    runs = deriving.runs()
+    found = {each["hash"]: each for features in sets for each in measured(features, runs)}
+    return list(found.values())
+
+
+def _origins(groups: Sequence[Group]) -> dict[str, EventSource]:
+    return {group.source.origin.name: group.source.origin for group in groups}
 
 
 def incomplete_views(parts: Parts, features: FeatureSet) -> list[str]:

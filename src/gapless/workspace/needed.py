@@ -42,7 +42,8 @@ def feature_sets(parts: Parts, model: str | None, version: str | None, notes: li
 
 
 def _trained(parts: Parts, model: str, version: str) -> FeatureSet:
-    return feature_set(fetch_bundle(parts, parts.tracker.version(model, version)))
+    found = feature_set(fetch_bundle(parts, parts.tracker.version(model, version)))
+    return found.with_functions(parts.product.pandas_functions)
 
 
 def _live_versions(parts: Parts, notes: list[str]) -> list[tuple[str, str]]:
@@ -92,7 +93,7 @@ class Needed:
         partitions = topology_from(self._parts.online.read([TOPOLOGY_KEY])[0])
         for layout in map(Layout.of, groups):
             yield layout.namespace
-            for partition in range(partitions.get(layout.group.source.name, 0)):
+            for partition in range(partitions.get(layout.group.source.origin.name, 0)):
                 yield layout.of_partition(partition).namespace
 
     def _back(self, notes: list[str]) -> Iterator[FeatureSet]:

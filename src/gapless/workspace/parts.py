@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from gapless.workspace.settings import Settings, find_folder, read_settings
 
 if TYPE_CHECKING:
     from gapless.events.pushing import Pusher
-    from gapless.features import Limits, StoreSources
+    from gapless.features import Deriving, Limits, StoreSources
     from gapless.ingest import StrictRows
     from gapless.ports.engine import BatchEngine
     from gapless.ports.events import EventLog
@@ -85,12 +86,18 @@ class Parts:
         """
         from gapless.features import StoreSources
 
-        needed = {view.source.name: view.source for view in model.views}
+        needed = {view.source.origin.name: view.source.origin for view in model.views}
         if labels or requests:
             needed[model.requests.name] = model.requests
         if labels:
-            needed[model.label.source.name] = model.label.source
+            needed[model.label.source.origin.name] = model.label.source.origin
         return StoreSources(self.offline, needed, versions)
+
+    def deriving(self) -> Deriving:
+        """Runs the pandas functions of one run, and measures them."""
+        from gapless.features import Deriving
+
+        return Deriving(time.perf_counter_ns)
 
     def known_by(self, model: Model, sources: StoreSources) -> int:
         """The last moment the requests and labels speak of; the clock is not asked, so the answer can be had again."""
@@ -110,7 +117,7 @@ class Parts:
         from gapless.arrow import KNOWN_AT
         from gapless.features import pinned_tables
 
-        pinned = pinned_tables(source, versions)
+        pinned = pinned_tables(source.origin, versions)
         ranges = [self.offline.stats(table, version=version).ranges for table, version in pinned]
         return max((int(each[KNOWN_AT][1]) for each in ranges if KNOWN_AT in each), default=None)
 

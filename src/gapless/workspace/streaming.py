@@ -76,7 +76,9 @@ class Stream:
         self._parts, self._options = parts, options
         self._stop = stopping
         log = parts.events
-        self.world = World(log, parts.online, parts.offline, SteadyClock(parts.clock), options.limits, options.fault)
+        self.world = World(
+            log, parts.online, parts.offline, SteadyClock(parts.clock), options.limits, options.fault, parts.deriving()
+        )
         self._overlay = Overlay(parts.online)
         self._live: Live | None = None
         self._revision: int | None = None
@@ -196,6 +198,7 @@ class Stream:
                 for each in processor.answering
             },
             "landed": vars(landed),
+            "pandas_functions": [vars(run) | {"us_per_row": run.us_per_row} for run in self.world.deriving.runs()],
             "fresh_us": processor.fresh_us,
             "fault": self.worker.last_fault,
         }  # fmt: skip

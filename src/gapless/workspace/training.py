@@ -16,6 +16,7 @@ from gapless.training.job import Circumstances, Trained
 from gapless.training.job import train as train_model
 from gapless.training.provenance import code_version, environment
 from gapless.training.training_set import TrainingSet
+from gapless.workspace.functions import measured
 from gapless.workspace.parts import Parts
 
 __all__ = ["TrainReport", "train"]
@@ -23,7 +24,10 @@ __all__ = ["TrainReport", "train"]
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What a training did. `version` is None while the run waits for the tracker; `notes` says why."""
+    """What a training did. `version` is None while the run waits for the tracker; `notes` says why.
+
+    `pandas_functions` says which views depend on them, and what they cost in this run.
+    """
 
     model: str
     version: str | None
@@ -36,6 +40,7 @@ class TrainReport:
     importance: Sequence[Mapping[str, Any]]
     hashes: Mapping[str, str]
     notes: Sequence[str]
+    pandas_functions: Sequence[Mapping[str, Any]] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -91,6 +96,7 @@ def _report(
             "bundle": trained.bundle_hash,
         },
         notes=[] if error is None else [_waits(error)],
+        pandas_functions=measured(model.feature_set, data.functions, model.label),
     )
 
 

@@ -148,5 +148,6 @@ class _Versions:
             bundle = answered_bundle(self._parts, by.model, by.version, by.bundle_hash)
             scorer = open_scorer(bundle, OnnxRuntime(), allow_pickle=self._allow_pickle)
             declared = next((one for one in self._parts.product.models if one.name == by.model), None)
-            self._opened[by] = Opened(feature_set(bundle), scorer, Trust() if declared is None else declared.trust)
+            features = feature_set(bundle).with_functions(self._parts.product.pandas_functions)
+            self._opened[by] = Opened(features, scorer, Trust() if declared is None else declared.trust)
         return self._opened[by]

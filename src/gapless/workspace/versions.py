@@ -8,10 +8,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from gapless.bundle import Bundle, read_bundle
+from gapless.bundle import Bundle, feature_set, read_bundle
 from gapless.clock import format_instant
 from gapless.errors import NotFound
 from gapless.ports.tracker import BUNDLE, VersionRecord
+from gapless.workspace.functions import functions_of
 from gapless.workspace.parts import Parts
 
 __all__ = ["bundle_name", "describe", "fetch_bundle"]
@@ -57,7 +58,14 @@ def describe(parts: Parts, version: VersionRecord) -> dict[str, Any]:
         "training set": _artifact(parts, version, "training_set.json"),
         "environment": dict(bundle.manifest.environment),
         "features": list(bundle.manifest.names),
+        "pandas functions": _functions(parts, bundle),
     }
+
+
+def _functions(parts: Parts, bundle: Bundle) -> list[dict[str, Any]]:
+    """Those that the version was trained with; whether the product still has them decides if their views stay fresh."""
+    there = {made.hash for made in parts.product.pandas_functions.values()}
+    return [{**each, "in_product": each["hash"] in there} for each in functions_of(feature_set(bundle))]
 
 
 def _artifact(parts: Parts, version: VersionRecord, name: str) -> Any:

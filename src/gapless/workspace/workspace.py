@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gapless.clock import format_instant
 from gapless.product import EventSource, Model
 from gapless.workspace.deploying import Deploying
+from gapless.workspace.functions import declared
 from gapless.workspace.online import Online
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class FeaturesReport:
     """What `features` wrote; also the manifest beside the file.
 
     `content_hash` names what the rows hold, whatever their order and however the file is compacted later.
+    `pandas_functions` says which views depend on them, and what they cost in this run.
     """
 
     model: str
@@ -41,6 +43,7 @@ class FeaturesReport:
     features: tuple[str, ...]
     features_hash: str
     sources: Mapping[str, int]
+    pandas_functions: tuple[Mapping[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -93,14 +96,16 @@ class Workspace(Online, Deploying):
 
         from gapless.training.content import ContentHash
         from gapless.workspace.computing import feature_batches
+        from gapless.workspace.functions import measured
         from gapless.workspace.outputs import check_output, write_manifest, write_table
 
         found, path = self.product.model(model), Path(out)
         check_output(path)
-        sources = self.sources(found, labels=False)
+        sources, deriving = self.sources(found, labels=False), self.deriving()
         content = ContentHash()
         with self.rows(found.requests, requests) as rows, self.engine() as engine:
-            batches = feature_batches(self, engine, found, rows.reader(), sources, self._counted(requests, progress))
+            counted = self._counted(requests, progress)
+            batches = feature_batches(self, engine, found, rows.reader(), sources, deriving, counted)
             reader = pa.RecordBatchReader.from_batches(_feature_schema(found), content.following(batches))
             written = write_table(path, reader)
         report = FeaturesReport(
@@ -111,6 +116,7 @@ class Workspace(Online, Deploying):
             tuple(found.outputs),
             found.features_hash,
             dict(sources.versions),
+            tuple(measured(found.feature_set, deriving.runs())),
         )
         write_manifest(path, report.to_dict())
         return report
@@ -138,11 +144,13 @@ class Workspace(Online, Deploying):
         from gapless.workspace.computing import labelled_batches
 
         found = self.product.model(model)
-        sources = self.sources(found, labels=True, versions=versions)
+        sources, deriving = self.sources(found, labels=True, versions=versions), self.deriving()
         known_by_us = self.known_by(found, sources) if known_by is None else known_by
         with self.engine() as engine:
-            batches = labelled_batches(self, engine, found, sources, (train_from, until), known_by_us, progress)
-            return gathered(
+            batches = labelled_batches(
+                self, engine, found, sources, deriving, (train_from, until), known_by_us, progress
+            )
+            made = gathered(
                 found,
                 batches,
                 versions=sources.versions,
@@ -150,6 +158,7 @@ class Workspace(Online, Deploying):
                 until_us=until,
                 known_by_us=known_by_us,
             )
+        return replace(made, functions=tuple(deriving.runs()))
 
     def _counted(self, requests: Any, progress: Progress | None) -> tuple[Progress | None, int | None]:
         return progress, None if progress is None else self.count_rows(requests)
@@ -161,6 +170,7 @@ class Workspace(Online, Deploying):
             "folder": str(self.settings.folder),
             "models": [model.name for model in self.product.models],
             "sources": [self._source_status(source) for source in self.product.all_sources.values()],
+            "pandas_functions": declared(self.product),
             "outbox": self._waiting_runs(),
         }
 
