@@ -16,7 +16,7 @@ import numpy.typing as npt
 from gapless.bundle.trees import Ensemble
 from gapless.ports.scorer import Float32
 
-__all__ = ["acts_alone", "brought_back"]
+__all__ = ["acts_alone", "brought_back", "largest_left"]
 
 Step = Callable[[Float32], Float32]
 Ints = npt.NDArray[np.int64]
@@ -62,16 +62,36 @@ def brought_back(ensemble: Ensemble, step: Step, held_out: Float32) -> Ensemble:
 
 
 def _largest_below(step: Step, feature: Ints, threshold: Float32, held_out: Float32) -> Float32:
-    rows = np.repeat(held_out[:1], len(feature), axis=0)
     index = np.arange(len(feature))
-    low = np.full(len(feature), _ordinal(np.float32(-np.finfo(np.float32).max)))
-    high = np.full(len(feature), _ordinal(np.float32(np.finfo(np.float32).max)))
+    base = held_out[0]
+    return largest_left(lambda rows: step(rows)[index, feature] <= threshold, feature, len(base), base=base)
+
+
+def largest_left(
+    left: Callable[[Float32], npt.NDArray[np.bool_]], feature: Ints, width: int, *, base: Float32 | None = None
+) -> Float32:
+    """For each row the largest float32 of its feature with which it is `left`: -inf for never, inf for always.
+
+    Parameters:
+        left — of [n, width] rows, row by row; true for small values of `feature[i]` in row i and false for larger ones.
+        base — the values of the other features; 0 where not given.
+    """
+    rows = np.repeat((np.zeros(width, np.float32) if base is None else base)[None, :], len(feature), axis=0)
+    index = np.arange(len(feature))
+
+    def at(ordinal: Ints) -> npt.NDArray[np.bool_]:
+        rows[index, feature] = _value(ordinal)
+        return left(rows)
+
+    most = _ordinal(np.float32(np.finfo(np.float32).max))
+    low, high = np.full(len(feature), -most), np.full(len(feature), most)
+    never, always = ~at(low), at(high)
     while np.any(high - low > 1):
         middle = (low + high) // 2
-        rows[index, feature] = _value(middle)
-        left = step(rows)[index, feature] <= threshold
-        low, high = np.where(left, middle, low), np.where(left, high, middle)
-    return _value(low)
+        found = at(middle)
+        low, high = np.where(found, middle, low), np.where(found, high, middle)
+    ends = np.where(always, np.float32(np.inf), _value(low))
+    return np.where(never, np.float32(-np.inf), ends).astype(np.float32)
 
 
 def _ordinal(value: np.float32) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from gapless.bundle.behind import acts_alone, brought_back
 from gapless.bundle.convert import Kind, features_of_graph, parse
-from gapless.bundle.probes import Probes, edge_probes, held_out_probes, split_probes, splits_to_probe
+from gapless.bundle.probes import Probes, critical_probes, edge_probes, held_out_probes, split_probes, splits_to_probe
 from gapless.bundle.trees import Ensemble, read_ensembles
 from gapless.errors import CertificateFailed, InputError
 from gapless.ports.scorer import Float32, GraphRuntime
@@ -53,6 +53,7 @@ class Certificate:
         worst — the largest difference seen, in units of the tolerance's own scale.
         takes_missing — whether the estimator answers for a row with a missing feature at all.
         failures — number of rows beyond the tolerance; `offending` shows the worst of them.
+        steps — the transformers in front of the model.
     """
 
     kind: Kind
@@ -67,6 +68,7 @@ class Certificate:
     takes_missing: bool
     failures: int
     offending: tuple[Offending, ...] = field(default=())
+    steps: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -90,9 +92,15 @@ class Certificate:
             f"the worst three:\n{shown}",
             seen=f"a difference of {self.worst:.3g} ({self.worst_origin})",
             allowed=f"at most {self.tolerance:g}",
-            next_step="take steps such as scalers or calibration out from around the trees, or set "
+            next_step=f"{_way_out(self.steps)}, or set "
             'runtime="python" for this model (slower, and unpickled at scoring)',
         )
+
+
+def _way_out(steps: Sequence[str]) -> str:
+    if not steps:
+        return "take steps such as calibration out from around the trees"
+    return f"leave out {', '.join(steps)}, or put something simpler in its place"
 
 
 def _finite(value: Any) -> Any:
@@ -113,6 +121,8 @@ def certify(
     names: Sequence[str],
     tolerance: float = TOLERANCE,
     splits_limit: int = _SPLITS,
+    steps: Sequence[str] = (),
+    critical: Iterable[tuple[int, Float32]] = (),
 ) -> Certificate:
     """Compares ONNX with the fitted estimator on held-out rows and on rows made around every split of its trees.
 
@@ -121,6 +131,9 @@ def certify(
         runtime — runs ONNX (`gapless.adapters.onnx.OnnxRuntime()`).
         held_out — [n, k], n > 0; rows with a missing value are left out where the estimator does not take any.
         splits_limit — at most so many tree nodes are probed; beyond that different thresholds come first.
+        steps — the transformers in front of the model, for people. With any, values far beyond the observed range are
+            bounded, since what a scaler makes of the largest float32 is no number.
+        critical — (feature, values) at which a step decides otherwise, such as edges of bins.
 
     Raises: InputError without held-out rows; CertificateFailed where trees stand behind a step that mixes features,
         so that their splits cannot be probed. A difference does not raise: see `Certificate.require`.
@@ -139,21 +152,29 @@ def certify(
             next_step="train to an earlier time, so that labelled rows remain after it",
         )
     session = runtime.run(model)
-    ensembles = [_in_features(one, model, runtime, usable) for one in read_ensembles(parse(model).graph)]
+    ensembles = [_in_features(one, model, runtime, usable, steps) for one in read_ensembles(parse(model).graph)]
     chosen = [splits_to_probe(one, splits_limit // len(ensembles)) for one in ensembles]
     output = "probability" if kind == "classification" else "prediction"
     comparison = _Comparison(kind, tolerance, tuple(names), reference, lambda rows: session(rows)[output])
     comparison.set_scale(usable)
-    for probes in _all_probes(usable, missing, ensembles, chosen):
+    unbounded = bool(ensembles) and _only_trees(ensembles) and not steps
+    for probes in _all_probes(usable, missing, ensembles, chosen, unbounded=unbounded):
         comparison.add(probes)
-    return comparison.certificate(ensembles, chosen, missing)
+    for probes in critical_probes(critical, usable):
+        comparison.add(probes)
+    return replace(comparison.certificate(ensembles, chosen, missing), steps=tuple(steps))
 
 
 def _all_probes(
-    held_out: Float32, missing: bool, ensembles: list[Ensemble], chosen: list[npt.NDArray[np.int64]]
+    held_out: Float32,
+    missing: bool,
+    ensembles: list[Ensemble],
+    chosen: list[npt.NDArray[np.int64]],
+    *,
+    unbounded: bool,
 ) -> Iterator[Probes]:
     yield from held_out_probes(held_out)
-    yield from edge_probes(held_out, missing=missing, unbounded=bool(ensembles) and _only_trees(ensembles))
+    yield from edge_probes(held_out, missing=missing, unbounded=unbounded)
     for ensemble, nodes in zip(ensembles, chosen, strict=True):
         yield from split_probes(ensemble, nodes, held_out, missing=missing)
 
@@ -171,7 +192,9 @@ def takes_missing(reference: Reference, width: int) -> bool:
     return bool(np.isfinite(answer).all())
 
 
-def _in_features(ensemble: Ensemble, model: bytes, runtime: GraphRuntime, held_out: Float32) -> Ensemble:
+def _in_features(
+    ensemble: Ensemble, model: bytes, runtime: GraphRuntime, held_out: Float32, steps: Sequence[str]
+) -> Ensemble:
     if ensemble.input == "features":
         return ensemble
     before = runtime.run(features_of_graph(model, ensemble.input))
@@ -182,9 +205,10 @@ def _in_features(ensemble: Ensemble, model: bytes, runtime: GraphRuntime, held_o
     if not acts_alone(step, held_out):
         raise CertificateFailed(
             "the trees stand behind a step that mixes or reorders features, so that their splits cannot be probed",
-            seen=f"trees that read {ensemble.input!r}",
+            seen=f"trees behind {', '.join(steps) or ensemble.input}",
             allowed="trees on the features themselves, or behind a step on each feature by itself",
-            next_step='leave the step out, or set runtime="python" for this model (slower, and unpickled at scoring)',
+            next_step=f"leave out {', '.join(steps) or 'the step'}, or set "
+            'runtime="python" for this model (slower, and unpickled at scoring)',
         )
     return brought_back(ensemble, step, held_out)
 

@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gapless.bundle.trees import has_categories, make_splits_exact
+from gapless.bundle.exact_steps import exact_converters
+from gapless.bundle.folding import folded
+from gapless.bundle.steps import front_of, leaves, without_steps
+from gapless.bundle.trees import has_categories, has_trees, make_splits_exact
 from gapless.errors import DefinitionError
 
 __all__ = ["Kind", "features_of_graph", "parse", "smallest_batch", "to_onnx"]
@@ -15,6 +18,8 @@ __all__ = ["Kind", "features_of_graph", "parse", "smallest_batch", "to_onnx"]
 Kind = Literal["classification", "regression"]
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
+# The converters have no error of their own for "this setting of the estimator is not supported".
+_NOT_SUPPORTED = (NotImplementedError, RuntimeError, ValueError, TypeError)
 # One row through a matrix product is summed in another order than many rows are.
 _PRODUCTS = {"LinearClassifier", "LinearRegressor", "Gemm", "MatMul", "SVMClassifier", "SVMRegressor"}
 
@@ -35,12 +40,24 @@ def to_onnx(estimator: Any, *, width: int, kind: Kind) -> bytes:
     if kind == "classification":
         _check_classes(estimator)
     _check_no_categories(estimator)
-    model = _converted(estimator, width, kind)
-    make_splits_exact(model.graph, estimator)
+    model = _without_steps(estimator, width, kind)
+    if model is None:
+        model = _converted(estimator, width, kind)
+        make_splits_exact(model.graph, estimator)
     _name_outputs(model.graph, kind)
     _drop_unused(model.graph)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
+
+
+def _without_steps(estimator: Any, width: int, kind: Kind) -> Any | None:
+    """Trees behind steps that are understood, as trees on the features."""
+    front = front_of(estimator, width)
+    if front is None or not has_trees(estimator):
+        return None
+    model = without_steps(estimator)[1]
+    graph = _converted(model, len(front.feature), kind)
+    return graph if folded(graph.graph, model, front, width) else None
 
 
 def parse(data: bytes) -> Any:
@@ -66,12 +83,22 @@ def features_of_graph(data: bytes, tensor: str) -> bytes:
     return cut
 
 
-def _no_form(estimator: Any, seen: object) -> DefinitionError:
+_INSTEAD = {
+    "FunctionTransformer": "compute it as a feature, in a gl.on_demand or a gl.pandas_function",
+    "SplineTransformer": "take KBinsDiscretizer, or trees, which need no splines",
+    "SimpleImputer": "write add_indicator=False, and r.column.is_null() as a feature of a gl.on_demand",
+    "OneHotEncoder": "write handle_unknown='ignore', or compare in a gl.on_demand (r.code == 3)",
+}
+
+
+def _no_form(estimator: Any, seen: object, step: tuple[str, str] | None = None) -> DefinitionError:
+    what = type(estimator).__name__ if step is None else f"step {step[0]!r}, a {step[1]},"
+    instead = "choose another estimator" if step is None else _INSTEAD.get(step[1], f"leave {step[0]!r} out")
     return DefinitionError(
-        f"{type(estimator).__name__} has no ONNX form",
+        f"{what} has no ONNX form",
         seen=seen,
-        allowed="an estimator that skl2onnx converts, or one whose converter is registered with it",
-        next_step='choose another estimator, or runtime="python" for this model (slower, and unpickled at scoring)',
+        allowed="estimators and transformers that skl2onnx converts, or whose converter is registered with it",
+        next_step=f'{instead}, or runtime="python" for this model (slower, and unpickled at scoring)',
     )
 
 
@@ -102,17 +129,32 @@ def _converted(estimator: Any, width: int, kind: Kind) -> Any:
                 initial_types=[("features", FloatTensorType([None, width]))],
                 target_opset=_OPSETS,
                 options=options,
+                custom_conversion_functions=dict(exact_converters()),
             )
-    except (
-        MissingConverter,
-        MissingShapeCalculator,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-        TypeError,
-    ) as error:
-        # The converters have no error of their own for "this setting of the estimator is not supported".
-        raise _no_form(estimator, str(error).strip().splitlines()[0]) from error
+    except (MissingConverter, MissingShapeCalculator, *_NOT_SUPPORTED) as error:
+        raise _no_form(estimator, str(error).strip().splitlines()[0], _culprit(estimator)) from error
+
+
+def _culprit(estimator: Any) -> tuple[str, str] | None:
+    """(step, its class) of the first transformer that does not convert by itself."""
+    import skl2onnx
+    from skl2onnx.common.data_types import FloatTensorType
+    from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
+
+    for name, step in leaves(estimator):
+        if getattr(step, "add_indicator", False):  # its converter leaves the further columns out
+            return name, type(step).__name__
+        try:
+            types = [("x", FloatTensorType([None, step.n_features_in_]))]
+            converters = dict(exact_converters())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                skl2onnx.convert_sklearn(
+                    step, initial_types=types, target_opset=_OPSETS, custom_conversion_functions=converters
+                )
+        except (MissingConverter, MissingShapeCalculator, *_NOT_SUPPORTED):
+            return name, type(step).__name__
+    return None
 
 
 def _value_info(name: str, shape: list[int | None]) -> Any:

@@ -10,7 +10,7 @@ one float32 step below, one above, and to missing:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from gapless.bundle.trees import Ensemble
 from gapless.ports.scorer import Float32
 
-__all__ = ["Probes", "edge_probes", "held_out_probes", "split_probes", "splits_to_probe"]
+__all__ = ["Probes", "critical_probes", "edge_probes", "held_out_probes", "split_probes", "splits_to_probe"]
 
 Ints = npt.NDArray[np.int64]
 _BLOCK_NODES = 4_000
@@ -70,6 +70,22 @@ def edge_probes(held_out: Float32, *, missing: bool, unbounded: bool) -> Iterato
         yield Probes("missing", _replaced(held_out, np.full(held_out.shape[1], np.nan, np.float32)))
 
 
+def critical_probes(critical: Iterable[tuple[int, Float32]], held_out: Float32) -> Iterator[Probes]:
+    """Held-out rows with one feature put on a value at which a step decides otherwise, and on its neighbours.
+
+    Parameters:
+        critical — (feature, values).
+    """
+    for feature, values in critical:
+        up, down = np.float32(np.inf), np.float32(-np.inf)
+        above = np.nextafter(values, up)
+        around = np.concatenate([np.nextafter(values, down), values, above, np.nextafter(above, up)])
+        around = np.unique(around[np.isfinite(around)])
+        rows = held_out[np.arange(len(around)) % len(held_out)].copy()
+        rows[:, feature] = around
+        yield Probes("around an edge of a step", rows)
+
+
 def _beyond(held_out: Float32, unbounded: bool) -> tuple[Float32, Float32]:
     width = held_out.shape[1]
     if unbounded:
@@ -110,13 +126,15 @@ def _spread(items: Ints, limit: int) -> Ints:
 def split_probes(ensemble: Ensemble, nodes: Ints, held_out: Float32, *, missing: bool) -> Iterator[Probes]:
     """For each of these branch nodes a row that arrives there, at each place around its threshold.
 
-    A threshold that no finite value surrounds (a split of missing against present) is probed where it can be.
+    A threshold that no finite value surrounds (a split of missing against present) is probed where it can be, a node
+    that no finite row arrives at not at all.
     """
     for start in range(0, len(nodes), _BLOCK_NODES):
         block = nodes[start : start + _BLOCK_NODES]
         rows = _arriving(ensemble, block, held_out[(start + np.arange(len(block))) % len(held_out)])
+        reached = ~np.isinf(rows).any(axis=1)
         for origin, values in _around(ensemble.threshold[block], missing):
-            probe, usable = rows.copy(), ~np.isinf(values)
+            probe, usable = rows.copy(), reached & ~(np.abs(values) >= _LARGEST)
             probe[np.arange(len(block)), ensemble.feature[block]] = values
             yield Probes(origin, probe[usable])
 

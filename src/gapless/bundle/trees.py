@@ -13,7 +13,7 @@ again from the fitted trees.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,16 @@ import numpy.typing as npt
 
 from gapless.ports.scorer import Float32
 
-__all__ = ["Ensemble", "floor32", "has_categories", "make_splits_exact", "read_ensembles"]
+__all__ = [
+    "Ensemble",
+    "Moved",
+    "ceil32",
+    "floor32",
+    "has_categories",
+    "has_trees",
+    "make_splits_exact",
+    "read_ensembles",
+]
 
 Ints = npt.NDArray[np.int64]
 _MODES = {"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT"}
@@ -37,9 +46,20 @@ def floor32(values: npt.NDArray[np.float64]) -> Float32:
     """
     with np.errstate(over="ignore"):
         nearest = values.astype(np.float32)
+        down: Float32 = np.nextafter(nearest, np.float32(-np.inf), dtype=np.float32)
     above = nearest.astype(np.float64) > values
-    down: Float32 = np.nextafter(nearest, np.float32(-np.inf), dtype=np.float32)
     return np.where(above, down, nearest)
+
+
+def ceil32(values: npt.NDArray[np.float64]) -> Float32:
+    """The smallest float32 that is not below each value.
+
+    Examples:
+        >>> float(ceil32(np.array([0.3]))[0]) >= 0.3 > float(floor32(np.array([0.3]))[0])
+        True
+    """
+    up: Float32 = -floor32(-values)
+    return up
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,19 +152,50 @@ class _Splits:
     threshold: npt.NDArray[np.float64]
     missing_left: npt.NDArray[np.bool_]
     is_leaf: npt.NDArray[np.bool_]
+    wide: bool
+
+    def left(self, values: npt.NDArray[Any], rows: Ints) -> npt.NDArray[np.bool_]:
+        """Whether values go left at these splits, as the fitted trees compare them: in float32, or as they are."""
+        seen = values if self.wide else values.astype(np.float32)
+        went: npt.NDArray[np.bool_] = seen.astype(np.float64) <= self.threshold[rows]
+        return went
 
 
-def make_splits_exact(graph: Any, estimator: Any) -> None:
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Splits on what the trees see, as splits on features: for the branches of one model, in their order.
+
+    Parameters:
+        feature — of the vector; threshold — float32, x goes left where x <= threshold.
+        missing_left — where a missing value of the feature goes.
+    """
+
+    feature: Ints
+    threshold: Float32
+    missing_left: npt.NDArray[np.bool_]
+
+
+Move = Callable[[Ints, Callable[[npt.NDArray[Any], Ints], npt.NDArray[np.bool_]], npt.NDArray[np.bool_]], Moved]
+"""(columns that the branches read, whether values go left at branches by number, where missing goes) → on features."""
+
+
+def make_splits_exact(graph: Any, estimator: Any, move: Move | None = None) -> bool:
     """Gives the tree nodes of the graph the thresholds and the ways of missing values of the fitted trees.
 
     Only `BRANCH_LEQ` nodes change; trees that are not scikit-learn's are left alone, and the certificate judges them.
+
+    Parameters:
+        move — brings the splits to the features, where the trees stand behind steps that the graph leaves out.
+
+    Returns: whether every tree node of the graph was found among the fitted trees.
     """
     nodes = [node for node in graph.node if node.op_type.startswith("TreeEnsemble")]
     splits = list(_fitted(estimator))
-    for node in nodes:
-        match = next((found for found in splits if _is_of(node, found)), None)
+    matches = [next((found for found in splits if _is_of(node, found)), None) for node in nodes]
+    for node, match in zip(nodes, matches, strict=True):
         if match is not None:
-            _rewrite(node, match)
+            _rewrite(node, match, move)
+    return all(match is not None for match in matches)
 
 
 def _is_of(node: Any, splits: _Splits) -> bool:
@@ -160,13 +211,30 @@ def _is_of(node: Any, splits: _Splits) -> bool:
     return bool(np.array_equal(feature[branch], splits.feature[branch]) and not apart.any())
 
 
-def _rewrite(node: Any, splits: _Splits) -> None:
+def _rewrite(node: Any, splits: _Splits, move: Move | None) -> None:
     found = _attributes(node)
-    branch = _modes(found) == "BRANCH_LEQ"
-    values = np.where(branch, floor32(splits.threshold), np.array(found["nodes_values"].floats, np.float32))
-    found["nodes_values"].floats[:] = values.tolist()
-    tracks = np.array(found["nodes_missing_value_tracks_true"].ints)
-    found["nodes_missing_value_tracks_true"].ints[:] = np.where(branch, splits.missing_left, tracks).tolist()
+    branch = np.flatnonzero(_modes(found) == "BRANCH_LEQ")
+    moved = _in_place(splits, branch) if move is None else _moved(splits, branch, move)
+    for name, values in (
+        ("nodes_values", moved.threshold),
+        ("nodes_featureids", moved.feature),
+        ("nodes_missing_value_tracks_true", moved.missing_left.astype(np.int64)),
+    ):
+        field = found[name].floats if name == "nodes_values" else found[name].ints
+        whole = np.array(field, values.dtype)
+        whole[branch] = values
+        field[:] = whole.tolist()
+
+
+def _in_place(splits: _Splits, branch: Ints) -> Moved:
+    return Moved(splits.feature[branch], floor32(splits.threshold[branch]), splits.missing_left[branch])
+
+
+def _moved(splits: _Splits, branch: Ints, move: Move) -> Moved:
+    def left(values: npt.NDArray[Any], places: Ints) -> npt.NDArray[np.bool_]:
+        return splits.left(values, branch[places])
+
+    return move(splits.feature[branch], left, splits.missing_left[branch])
 
 
 def _fitted(estimator: Any) -> Iterator[_Splits]:
@@ -186,6 +254,11 @@ def has_categories(estimator: Any) -> bool:
     """Whether a gradient boosting inside splits on sets of categories, which is not a comparison with a threshold."""
     categories = getattr(estimator, "is_categorical_", None)
     return bool(np.any(categories)) if categories is not None else any(map(has_categories, _parts(estimator)))
+
+
+def has_trees(estimator: Any) -> bool:
+    """Whether there are trees of scikit-learn inside."""
+    return next(_fitted(estimator), None) is not None
 
 
 def _is_forest(estimator: Any) -> bool:
@@ -213,6 +286,7 @@ def _hist_splits(trees: list[Any]) -> _Splits:
         column("num_threshold").astype(np.float64),
         column("missing_go_to_left").astype(bool),
         column("is_leaf").astype(bool),
+        wide=True,
     )
 
 
@@ -225,4 +299,5 @@ def _tree_splits(trees: list[Any]) -> _Splits:
         column("threshold").astype(np.float64),
         column("missing_go_to_left").astype(bool),
         column("children_left") < 0,
+        wide=False,
     )

@@ -37,7 +37,8 @@ class Model:
         requests — each of its events asks for one prediction, at its event time; needs an event_id.
         features — views and on_demands, an on_demand after what it reads.
         label — the truth.
-        estimator — a function without arguments that makes anything with scikit-learn's interface.
+        estimator — a function without arguments that makes anything with scikit-learn's interface; a Pipeline of it
+            where something before the model is fitted too, such as a scaler.
         metrics — names such as "roc_auc", "log_loss", "brier", "rmse", "mae", "r2"; the first is the main one.
         slices — columns of the request by whose values the evaluation is also split.
         runtime — "onnx", or "python" for an estimator that ONNX cannot express (slower, and unpickled at scoring).

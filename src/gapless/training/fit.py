@@ -16,6 +16,7 @@ from gapless.ports.scorer import Float32
 from gapless.product.boundary import call_author, site_of
 from gapless.product.metrics import Kind
 from gapless.schema import Type
+from gapless.training.naming import with_places
 
 __all__ = ["Fitted", "fit", "kind_of", "label_values"]
 
@@ -76,7 +77,7 @@ def fit(
         factory — the author's function.
         features — [n, k] float32 from `float32_matrix`: what every scorer will see.
         label — [n] without missing values; bools or 0 and 1 for a classification, which learns the integers 0 and 1.
-        names — of the features, for messages.
+        names — of the features, in order; a ColumnTransformer that comes first may choose columns by them.
         seed — given to every `random_state` of the estimator that the author left None.
 
     Raises: InputError for labels that cannot be learned; DefinitionError for an estimator without the interface that
@@ -88,6 +89,7 @@ def fit(
     estimator = call_author(what, factory)
     _check_interface(estimator, kind, factory, what)
     call_author(what, _seed, estimator, seed, at=factory)
+    call_author(what, with_places, estimator, names, at=factory)
     empty = tuple(np.flatnonzero(np.isnan(features).all(axis=0)).tolist())
     call_author(f"fitting {what}{_shown(empty, names)}", estimator.fit, features, target, at=factory)
     return Fitted(estimator, kind, len(target), float(target.mean()), empty)

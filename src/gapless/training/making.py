@@ -13,6 +13,7 @@ from gapless.bundle.convert import smallest_batch, to_onnx
 from gapless.bundle.golden import Golden, choose_rows
 from gapless.bundle.pickled import EstimatorScorer, answer, dump
 from gapless.bundle.profile import Profile
+from gapless.bundle.steps import critical_values, named_steps
 from gapless.expr import to_json
 from gapless.ports.scorer import Float32, GraphRuntime, Scorer
 from gapless.product import Model
@@ -109,6 +110,8 @@ def _graph(model: Model, fitted: Fitted, held_out: Float32, runtime: GraphRuntim
         runtime=runtime,
         held_out=held_out,
         names=model.vector,
+        steps=named_steps(fitted.estimator),
+        critical=critical_values(fitted.estimator, len(model.vector)),
     ).require()
     missing, smallest = certificate.takes_missing, smallest_batch(graph)
     scorer = runtime.scorer(graph, takes_missing=missing, smallest_batch=smallest)
