@@ -88,7 +88,7 @@ class EngineArrivals:
             self.store,
             source.origin,
             source_table(source),
-            [*stored_columns(source, columns), KNOWN_AT, OFFSET],
+            [*sorted(stored_columns(source, columns)), KNOWN_AT, OFFSET],
             version=self.history.versions[source.origin.name],
             within=range_of(offsets, known),
             rows=self.sizes.split_rows,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from gapless.errors import SettingsError, closest
@@ -25,8 +27,11 @@ _TASKS = ("deltalake", "msgspec", "numba", "numpy", "onnxruntime", "pyarrow", "t
 
 
 @contextmanager
-def open_engine(name: str) -> Iterator[BatchEngine | None]:
+def open_engine(name: str, folder: Path) -> Iterator[BatchEngine | None]:
     """The engine of that name, closed at the end; None: batch work runs in this process.
+
+    Parameters:
+        folder — modules that were loaded from there are the author's: their functions travel with the work.
 
     Raises: SettingsError for a name of another form, an engine that lacks what is needed; MissingExtra; Transient where
         it does not answer.
@@ -44,11 +49,22 @@ def open_engine(name: str) -> Iterator[BatchEngine | None]:
         )
     from gapless.adapters.spark import SparkEngine
 
-    engine = SparkEngine.open(name, libraries=_TASKS)
+    engine = SparkEngine.open(name, libraries=_TASKS, authors=_loaded_from(folder))
     try:
         yield engine
     finally:
         engine.close()
+
+
+def _loaded_from(folder: Path) -> list[ModuleType]:
+    """Modules of the author: what is installed has a place of its own, which may lie in the folder too."""
+    found = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        own = file is not None and Path(file).is_relative_to(folder) and not Path(file).is_relative_to(sys.prefix)
+        if own and name != "__main__":
+            found.append(module)
+    return found
 
 
 def rows_done(progress: Callable[[int], None] | None, rows: int | None) -> Progress | None:

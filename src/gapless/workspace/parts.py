@@ -60,7 +60,7 @@ class Parts:
         """
         from gapless.workspace.engines import open_engine
 
-        return open_engine(self.settings.engine)
+        return open_engine(self.settings.engine, self.settings.folder)
 
     @cached_property
     def product(self) -> Product:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from py4j.protocol import Py4JError
@@ -22,7 +23,7 @@ from pyspark.sql import SparkSession
 from gapless.adapters.spark import probing, unpacking
 from gapless.adapters.spark.failures import no_executors, probe_failed, unequipped
 
-__all__ = ["LIBRARIES", "Executor", "archive", "ship"]
+__all__ = ["LIBRARIES", "Executor", "archive", "ship", "travelling_whole"]
 
 LIBRARIES = ("numba", "numpy", "pyarrow", "tzdata")
 """What row expressions and windows stand on. More is asked for by who needs it: onnxruntime for scores."""
@@ -129,21 +130,23 @@ def _job(session: SparkSession, libraries: Sequence[str]) -> list[dict[str, Any]
     context = session.sparkContext
     places = max(context.defaultParallelism, _executors(session))
     try:
-        with _as_code():
+        with travelling_whole([probing]):
             return context.parallelize(range(places), places).mapPartitions(probing.probe(libraries)).collect()
     except (Py4JError, PySparkException) as problem:
         raise probe_failed(problem, context.pythonExec) from None
 
 
 @contextmanager
-def _as_code() -> Iterator[None]:
-    """Functions of `probing` travel whole, not by the name of a module that may not be there."""
+def travelling_whole(modules: Sequence[ModuleType]) -> Iterator[None]:
+    """Functions of these travel as code, not by the name of a module that may not be there."""
     pickler: Any = cloudpickle
-    pickler.register_pickle_by_value(probing)
+    for module in modules:
+        pickler.register_pickle_by_value(module)
     try:
         yield
     finally:
-        pickler.unregister_pickle_by_value(probing)
+        for module in modules:
+            pickler.unregister_pickle_by_value(module)
 
 
 def _require(found: Sequence[Executor], libraries: Sequence[str]) -> None:
