@@ -70,7 +70,7 @@ TABLES: Mapping[str, Table] = {
             "numpy": "the kernel without a compiler",
             "compiled": "the kernel that training and batch use",
             "tiles": "merged tiles of one key: online state",
-            "stream": "online state kept from an event log",
+            "stream": "online state kept from an event log as events come, against the compiled kernel",
             "spark": "the kernel inside Spark executors",
         },
     ),

@@ -66,6 +66,7 @@ class Stage:
 
     Parameters:
         fault — of the log, the stores and the processor alike.
+        features — that are kept.
     """
 
     partitions: int = 1
@@ -81,6 +82,7 @@ class Stage:
     fault: Any = nothing
 
     def __post_init__(self):
+        self.groups = plan_groups(self.features.views)
         self.log = self.log or GroupedLog(now_us=self.clock.now_us, fault=self._fault)
         self.online = self.online or MemoryStore(fault=self._fault)
         self.offline = self.offline or MemoryOffline(fault=self._fault)
@@ -93,7 +95,7 @@ class Stage:
     def fill_files(self):
         """The state of files is there."""
         history = DerivedHistory(TableHistory(self.files))
-        materialize(plan_groups(self.features.views), history, self.online, as_of_us=self.clock.us)
+        materialize(self.groups, history, self.online, as_of_us=self.clock.us)
 
     def _fault(self, point, what):
         self.fault(point, what)
@@ -116,9 +118,9 @@ class Stage:
 
     def processor(self, *, answers=True, layouts=None):
         """A new process: it knows nothing but what is in the stores."""
-        layouts = [Layout.of(group) for group in plan_groups(self.features.views)] if layouts is None else layouts
         world = World(self.log, self.online, self.offline, self.clock, self.limits, self._fault)
         overlay = Overlay(self.online)
+        layouts = [Layout.of(group) for group in self.groups] if layouts is None else list(layouts)
         model = Predictor(
             Version("m", "1", "definition", "bundle"), self.features, SumScorer(len(self.features.vector)),
             OnlineReader.of(self.features, overlay), Trust(), Judge(Trust(), None, self.features), probability=True,
@@ -130,7 +132,7 @@ class Stage:
             chain = Chain("1", [model], lambda signature, error: None)
             answering = [Answering(world, "m", REQUESTS, lambda: chain, member, overlay)]
         state = self.log.join("state", [events_topic(EVENTS)])
-        return Processor(world, {"events": Followed(self.source, list(layouts))}, state, answering, overlay)
+        return Processor(world, {"events": Followed(self.source, layouts)}, state, answering, overlay)
 
     @property
     def ordered(self):
