@@ -116,6 +116,28 @@ def test_one_value_is_explained(answered, tmp_path, capsys):
     assert max(len(line) for line in said.splitlines()) <= 80
 
 
+def test_row_expressions_are_shown_as_sql(answered, capsys):
+    where = ["--workspace", str(answered)]
+    (view,) = answer(capsys, "explain", "--sql", "spend", *where)
+    assert (view["source"], view["missing"]) == ("orders", [])
+    assert view["text"].splitlines()[1:] == [
+        "  CAST(`amount` AS DOUBLE) AS `_e1`,",
+        "  CASE WHEN `_e1` - `_e1` = 0D THEN `_e1` END AS `_e2`,",
+        "  `_e2` AS `usual_7d`",
+        "FROM orders",
+    ]
+    label, on_demand = answer(capsys, "explain", "--sql", "will_return", *where)
+    assert label["of"] == "label returned"
+    assert "`spend__usual_7d`" in on_demand["text"]
+    assert on_demand["text"].endswith("AS `basket__over`\nFROM requests_with_features")
+    assert main(["explain", "--sql", "spend", *where]) == 0
+    assert view["text"] in capsys.readouterr().out
+    assert main(["explain", "--sql", "spent", *where]) == 1
+    assert "did you mean 'spend'" in capsys.readouterr().err
+    assert main(["explain", "--request", "k1", *where]) == 2
+    assert "--feature" in capsys.readouterr().err
+
+
 def test_a_request_that_was_never_answered(answered, tmp_path, capsys):
     folder = copy(answered, tmp_path / "shop")
     words = ["explain", "--request", "nobody's", "--feature", "spend__n_1d", "--workspace", str(folder)]

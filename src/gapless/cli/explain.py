@@ -12,30 +12,55 @@ from gapless.cli.times import span
 
 if TYPE_CHECKING:
     from gapless.verifying.explain import Explanation
+    from gapless.workspace.sql import Select
     from gapless.workspace.verifying import Explained
 
 __all__ = ["command"]
 
 
 @click.command()
-@click.option("--request", required=True, metavar="ID", help="The id of a request that was answered.")
-@click.option("--feature", required=True, metavar="COLUMN", help="A feature of the version that answered.")
+@click.option("--request", metavar="ID", help="The id of a request that was answered.")
+@click.option("--feature", metavar="COLUMN", help="A feature of the version that answered.")
 @click.option("--model", metavar="MODEL", help="Where several models answered requests of that id.")
 @click.option("--limit", type=click.IntRange(0), default=20, help="Events that are shown.", show_default=True)
+@click.option("--sql", metavar="NAME", help="Instead: the row expressions of this view or model as Spark SQL.")
 @click.option("--allow-pickle", is_flag=True, help='Needed for a version with runtime="python".')
 @workspace_option
 @json_option
 def command(
-    request: str, feature: str, model: str | None, limit: int, allow_pickle: bool, folder: str, as_json: bool
+    request: str | None,
+    feature: str | None,
+    model: str | None,
+    limit: int,
+    sql: str | None,
+    allow_pickle: bool,
+    folder: str,
+    as_json: bool,
 ) -> None:
     """Show how one value of an answer was made: its window, the events inside, and why others are not.
 
     The value is made anew by the definition, from what the answer says was in; beside it stands what was served.
+    With --sql, show the row expressions of a view or a model as SQL instead; it is there to be read.
     """
     from gapless.workspace import Workspace
 
-    found = Workspace.open(Path(folder)).explain(request, feature, model=model, allow_pickle=allow_pickle)
+    workspace = Workspace.open(Path(folder))
+    if sql is not None:
+        selects = workspace.sql(sql)
+        emit([one.to_dict() for one in selects], lambda console: _render_sql(console, selects), as_json=as_json)
+        return
+    if request is None or feature is None:
+        raise click.UsageError("name an answer's value with --request and --feature, or a view or model with --sql")
+    found = workspace.explain(request, feature, model=model, allow_pickle=allow_pickle)
     emit(found.to_dict(), lambda console: _render(console, found, limit), as_json=as_json)
+
+
+def _render_sql(console: Any, selects: list[Select]) -> None:
+    for one in selects:
+        console.print(f"-- {one.of}", markup=False, soft_wrap=True)
+        if one.missing:
+            console.print(f"-- not SQL's to the bit: {', '.join(one.missing)}", markup=False, soft_wrap=True)
+        console.print(one.text + "\n", markup=False, soft_wrap=True)
 
 
 def _render(console: Any, found: Explained, limit: int) -> None:

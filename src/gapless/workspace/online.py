@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gapless.verifying.verify import Choice
     from gapless.workspace.labels import LabelsReport
     from gapless.workspace.materializing import MaterializeReport
+    from gapless.workspace.sql import Select
     from gapless.workspace.streaming import Stream, StreamOptions
     from gapless.workspace.verifying import Explained
 
@@ -203,6 +204,17 @@ class Online(Parts):
         from gapless.workspace.verifying import explain
 
         return explain(self, request, feature, model, allow_pickle=allow_pickle)
+
+    def sql(self, name: str) -> list[Select]:
+        """The row expressions of a view (what it aggregates) or a model (label, on-demand features) as Spark SQL.
+
+        To be read: nothing here is run. What SQL does not give to the bit is named in `missing`.
+
+        Raises: UnknownName for a name that is neither.
+        """
+        from gapless.workspace.sql import sql_of
+
+        return sql_of(self.product, name)
 
     def labels(
         self,

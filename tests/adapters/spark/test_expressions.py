@@ -145,7 +145,7 @@ def test_another_type_is_refused_before_anything_runs(spark, kind, expr, seen, s
 def test_missing_doubled_and_taken_names_are_refused(spark):
     frame = spark.sql("select 1D x, 2D X1, 'a' d")
     with pytest.raises(InputError, match="did you mean 'X1'"):
-        with_expressions(frame, {"out": column("x1", Type.FLOAT) + 1})
+        with_expressions(frame, {"out": column("X1_", Type.FLOAT) + 1})
     with pytest.raises(InputError, match="by case only"):
         with_expressions(frame, {"D": r.x + 1})
     with pytest.raises(InputError, match="by case only"):
