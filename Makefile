@@ -18,7 +18,7 @@ setup: ## build .venv from the pins in constraints.txt; does nothing when it is 
 	@$(BOOT) scripts/setup.py
 
 servers: setup ## install what tests start, where it is missing: Redis, Postgres, Kafka, Java, Node, TypeScript, Chromium, wrk
-	@$(PY) scripts/servers.py redis-server postgres initdb kafka java node npm chromium typescript wrk
+	@$(PY) scripts/servers.py redis-server postgres initdb kafka java node npm chromium typescript npm-packages wrk
 
 demo: setup ## run the flights example from raw files to recomputed predictions
 	@$(PY) examples/flights/demo.py $(ARGS)

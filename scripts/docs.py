@@ -19,7 +19,7 @@ from gapless.cli.app import COMMANDS, app
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
-PARTS = {"Workspace": ("Deploying", "Online")}
+PARTS = {"Workspace": ("Deploying", "Exporting", "Online")}
 NOTE = "<!-- Generated from the code by `make docs`; edit the code. -->"
 
 

@@ -3,14 +3,15 @@
     python scripts/servers.py redis-server postgres kafka
 
 A name whose program is there costs nothing. Installing needs apt-get, and root or sudo without a password; without
-these the message says which packages to install by hand. Kafka and the TypeScript compiler are in no package: Maven and
-npm fetch them into folders of the checkout, once.
+these the message says which packages to install by hand. Kafka, the TypeScript compiler and what exported packages
+need are in no package: Maven and npm fetch them into folders of the checkout, once.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -68,6 +69,12 @@ TYPESCRIPT_VERSION = json.loads((TYPESCRIPT_PINS / "package.json").read_text("ut
 TYPESCRIPT_FOLDER = ROOT / ".cache" / f"typescript-{TYPESCRIPT_VERSION}"
 """The compiler as npm installs it from the pins; `find` and `ensure` give the program tsc for the name "typescript"."""
 
+NPM_PACKAGES = "npm-packages"
+NPM_PINS = ROOT / "tests" / "typescript_package"
+_NPM_LOCK = hashlib.sha256((NPM_PINS / "package-lock.json").read_bytes()).hexdigest()[:12]
+NPM_FOLDER = ROOT / ".cache" / f"npm-packages-{_NPM_LOCK}"
+"""What an exported package is built and tested with; `find` and `ensure` give its node_modules for "npm-packages"."""
+
 POSTGRES_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/local/opt/postgresql*/bin", "/opt/homebrew/opt/postgresql*/bin")
 """Debian keeps the programs of each major version off the PATH."""
 
@@ -78,6 +85,8 @@ def find(program: str) -> str | None:
         return str(KAFKA_FOLDER) if KAFKA_FOLDER.is_dir() and find("java") else None
     if program == TYPESCRIPT:
         return str(TYPESCRIPT_FOLDER / "node_modules/.bin/tsc") if TYPESCRIPT_FOLDER.is_dir() and find("node") else None
+    if program == NPM_PACKAGES:
+        return str(NPM_FOLDER / "node_modules") if NPM_FOLDER.is_dir() and find("node") else None
     return shutil.which(program) or _find_postgres(program)
 
 
@@ -105,9 +114,7 @@ def _major(path: Path) -> int:
 def _provide(programs: Sequence[str]) -> None:
     """What takes a while is done for what is missing only."""
     fetches = [fetch for name, fetch in _FETCHED.items() if name in programs and not fetch.folder.is_dir()]
-    needed = {
-        name for program in programs for name in (_FETCHED[program].runs_on if program in _FETCHED else [program])
-    }
+    needed = {_FETCHED[program].runs_on if program in _FETCHED else program for program in programs}
     needed |= {fetch.with_program for fetch in fetches}
     _install([program for program in sorted(needed) if find(program) is None])
     for fetch in fetches:
@@ -128,20 +135,20 @@ def _fetch_kafka() -> None:
         (folder / "jars").rename(KAFKA_FOLDER)
 
 
-def _fetch_typescript() -> None:
-    """As for Kafka: a folder that is renamed when it is whole."""
-    print("servers: fetching typescript", TYPESCRIPT_VERSION, flush=True)
-    with tempfile.TemporaryDirectory(prefix="typescript-", dir=TYPESCRIPT_FOLDER.parent) as name:
+def _fetch_with_npm(what: str, pins: Path, target: Path) -> None:
+    """As for Kafka: a folder that is renamed when it is whole. No package runs a script of its own."""
+    print("servers: fetching", what, flush=True)
+    with tempfile.TemporaryDirectory(prefix="npm-", dir=target.parent) as name:
         folder = Path(name) / "found"
         folder.mkdir()
-        for pins in ("package.json", "package-lock.json"):
-            shutil.copy(TYPESCRIPT_PINS / pins, folder / pins)
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(pins / file, folder / file)
         npm = find("npm") or "npm"
         out = _run([npm, "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund"])
         if out.returncode:
             why = (out.stderr + out.stdout).strip().splitlines() or ["npm failed"]
-            _give_up_typescript(why[0])
-        folder.rename(TYPESCRIPT_FOLDER)
+            _give_up_npm(what, pins, target, why[0])
+        folder.rename(target)
 
 
 @dataclass(frozen=True)
@@ -154,9 +161,14 @@ class _Fetched:
     fetch: Callable[[], None]
 
 
+def _with_npm(what: str, pins: Path, folder: Path) -> _Fetched:
+    return _Fetched(folder, "node", "npm", lambda: _fetch_with_npm(what, pins, folder))
+
+
 _FETCHED = {
     KAFKA: _Fetched(KAFKA_FOLDER, "java", "mvn", _fetch_kafka),
-    TYPESCRIPT: _Fetched(TYPESCRIPT_FOLDER, "node", "npm", _fetch_typescript),
+    TYPESCRIPT: _with_npm(f"typescript {TYPESCRIPT_VERSION}", TYPESCRIPT_PINS, TYPESCRIPT_FOLDER),
+    NPM_PACKAGES: _with_npm("onnxruntime for Node and browsers", NPM_PINS, NPM_FOLDER),
 }
 
 
@@ -206,12 +218,12 @@ def _give_up_kafka(why: str) -> NoReturn:
     )
 
 
-def _give_up_typescript(why: str) -> NoReturn:
+def _give_up_npm(what: str, pins: Path, target: Path, why: str) -> NoReturn:
     sys.exit(
-        f"servers: typescript {TYPESCRIPT_VERSION} could not be fetched\n"
+        f"servers: {what} could not be fetched\n"
         f"  seen: {why}\n"
-        f"  next: let npm reach its registry, or install {TYPESCRIPT_PINS / 'package-lock.json'} into"
-        f" {TYPESCRIPT_FOLDER}, then run make again"
+        f"  next: let npm reach its registry, or install {pins / 'package-lock.json'} into"
+        f" {target}, then run make again"
     )
 
 
@@ -225,4 +237,5 @@ def _only_one() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    ensure(*(sys.argv[1:] or ["redis-server", "postgres", "initdb", KAFKA, "node", "npm", "chromium", TYPESCRIPT]))
+    usual = ["redis-server", "postgres", "initdb", KAFKA, "node", "npm", "chromium", TYPESCRIPT, NPM_PACKAGES]
+    ensure(*(sys.argv[1:] or usual))

@@ -77,7 +77,8 @@ def _ask_for_broker(folder: Path, barrier: Barrier) -> int:
 
 def test_every_program_of_the_list_is_found_or_has_a_package():
     assert None not in [
-        find(program) for program in ("redis-server", "postgres", "initdb", "kafka", "node", "typescript", "chromium")
+        find(program)
+        for program in ("redis-server", "postgres", "initdb", "kafka", "node", "typescript", "npm-packages", "chromium")
     ]
     assert find("no-such-program") is None
     assert set(PACKAGES) >= {"redis-server", "postgres", "initdb", "wrk", "java", "mvn", "node", "npm", "chromium"}

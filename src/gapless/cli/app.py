@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "rollback": ("rollback", "Let what was live before answer again."),
     "deployments": ("deployments", "What is live, or was at an instant: since when, by whom, why."),
     "predict": ("predict", "Score requests into a table; resumable, each row once."),
+    "export": ("export", "Write a version as an npm package that answers like Python."),
     "materialize": ("materialize", "Bring online state to what the ingested history says."),
     "serve": ("serve", "Answer over HTTP with every model that is live."),
     "stream": ("stream", "Keep state fresh from the event log, and answer requests that come as events."),

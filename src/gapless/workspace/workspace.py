@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gapless.clock import format_instant
 from gapless.product import EventSource, Model
 from gapless.workspace.deploying import Deploying
+from gapless.workspace.exporting import Exporting
 from gapless.workspace.functions import declared
 from gapless.workspace.online import Online
 
@@ -50,7 +51,7 @@ class FeaturesReport:
         return asdict(self)
 
 
-class Workspace(Online, Deploying):
+class Workspace(Online, Deploying, Exporting):
     """A folder with gapless.toml, and everything a product does there.
 
     Opening one reads the settings; the product, the store and the tracker load when they are first needed.
