@@ -26,6 +26,7 @@ BENCHES = {
     "verify": "ten million served values of real flights, computed again and compared",
     "row": "35 on-demand expressions of one row in Python",
     "typescript": "the same 35 expressions in Node and Chromium, and how large they are",
+    "exported": "answers of an exported package in Node and Chromium, and how large it is",
     "scale": "one and two stream workers on Kafka and Redis",
 }
 

@@ -29,6 +29,7 @@ ALONE = [
     "scale",
     "row",
     "typescript",
+    "exported",
 ]
 
 

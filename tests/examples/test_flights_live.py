@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,9 +13,12 @@ import pytest
 
 import gapless as gl
 from gapless.clock import HOUR, parse_instant
+from gapless.schema import Type
+from scripts.servers import NPM_PACKAGES, ensure
 from tests.examples.load import EXAMPLES, module
 
 data, live = module("flights", "data"), module("flights", "live")
+in_typescript = module("flights", "in_typescript")
 MODEL = "late_arrival"
 SINCE, LEARN_UNTIL = parse_instant("2013-12-03"), parse_instant("2013-12-07")
 FROM, UNTIL = parse_instant("2013-12-08T13:00:00Z"), parse_instant("2013-12-08T16:00:00Z")
@@ -121,3 +125,25 @@ def test_an_answer_that_differs_in_one_bit_is_found(workspace: gl.Workspace) -> 
     found = live.compared(workspace, MODEL, "1", from_us=FROM, until_us=UNTIL)
     assert found.different == row["request_id"].to_pylist()
     assert workspace.verify().values_different == 1
+
+
+def test_the_version_as_a_package_answers_in_node_as_in_batch(workspace: gl.Workspace) -> None:
+    (modules,) = ensure(NPM_PACKAGES)
+    found = in_typescript.check(workspace, from_us=SINCE, until_us=FROM, modules=Path(modules))
+    assert found.requests > 4_000
+    assert found.values > 20 * found.requests
+    assert found.different == []
+
+
+def test_a_value_of_a_package_that_differs_is_found() -> None:
+    expected = [{"flight_id": name, "x__a": 0.1, "x__b": None, "prediction": 1.0, "probability": 0.5} for name in "pq"]
+    told = [dict(row) for row in expected]
+    kinds = {"x__a": Type.FLOAT, "x__b": Type.FLOAT}
+    assert list(in_typescript.differences(kinds, expected, told)) == []
+    told[0]["x__a"] = float(np.nextafter(0.1, 1))
+    told[1] |= {"x__b": 0.0, "probability": None}
+    assert list(in_typescript.differences(kinds, expected, told)) == [
+        ("p", "x__a"),
+        ("q", "x__b"),
+        ("q", "probability"),
+    ]

@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.servers import NPM_PACKAGES, NPM_PINS, ensure
+from scripts.servers import NPM_PACKAGES, ensure
 from tests.chromium import open_page
 
 __all__ = ["built", "in_chromium", "in_node", "install", "npm"]
 
-_MODULES = Path(NPM_PINS)
 _RUN = """
 import { pathToFileURL } from "node:url";
 import { readFile, writeFile } from "node:fs/promises";
@@ -62,7 +61,7 @@ def built(package: Path) -> Path:
     return package
 
 
-def in_node(package: Path, module: str, asked: Any) -> Any:
+def in_node(package: Path, module: Path, asked: Any) -> Any:
     """What a module's default export makes of (the package, `asked`, its options) in Node."""
     (node,) = ensure("node")
     places = [package.parent / "asked.json", package.parent / "told.json"]
@@ -74,7 +73,7 @@ def in_node(package: Path, module: str, asked: Any) -> Any:
     return json.loads(places[1].read_text())
 
 
-def in_chromium(package: Path, module: str, asked: Any) -> Any:
+def in_chromium(package: Path, module: Path, asked: Any) -> Any:
     """The same in headless Chromium, on a page that serves onnxruntime-web's files from /ort/."""
     (modules,) = ensure(NPM_PACKAGES)
     folder = package.parent
@@ -83,14 +82,14 @@ def in_chromium(package: Path, module: str, asked: Any) -> Any:
     _copied(module, folder)
     if not (folder / "ort").exists():
         shutil.copytree(Path(modules) / "onnxruntime-web" / "dist", folder / "ort", ignore=_large)
-    (folder / "index.html").write_text(_PAGE.replace("MODULE", module))
+    (folder / "index.html").write_text(_PAGE.replace("MODULE", module.name))
     answer: Mapping[str, Any] = open_page(folder, "index.html")
     assert "value" in answer, answer["error"]
     return answer["value"]
 
 
-def _copied(module: str, folder: Path) -> Path:
-    return Path(shutil.copy(_MODULES / module, folder / module))
+def _copied(module: Path, folder: Path) -> Path:
+    return Path(shutil.copy(module, folder / module.name))
 
 
 def _large(folder: str, names: Sequence[str]) -> list[str]:

@@ -85,6 +85,15 @@ MODEL = gl.Model(
     metrics=["roc_auc"],
 )
 
+
+@gl.on_demand
+def own(r):
+    return {"km": r.km, "round": r.seats.to_string().length(), "weekday": r.asked.weekday()}
+
+
+PARTS = {"views": replace(MODEL, features=[place]), "request": replace(MODEL, features=[own])}
+"""The same model with nothing but views, or nothing but the request."""
+
 ESTIMATORS: dict[str, Any] = {
     "boosting": lambda: HistGradientBoostingClassifier(max_iter=25, random_state=0),
     "linear": lambda: LogisticRegression(),
@@ -92,17 +101,21 @@ ESTIMATORS: dict[str, Any] = {
 }
 
 
-def make(folder: Path, estimator: str = "boosting", *, runtime: str = "onnx") -> Bundle:
-    """A bundle of the model; the linear one gives no answer where a feature is missing."""
+KINDS = [*ESTIMATORS, *PARTS]
+
+
+def make(folder: Path, kind: str = "boosting", *, runtime: str = "onnx") -> Bundle:
+    """A bundle of the model by an estimator, or of a part of it; the linear one answers where no feature is missing."""
     draw = np.random.default_rng(5)
-    width = len(MODEL.vector)
+    whole, estimator = PARTS.get(kind, MODEL), kind if kind in ESTIMATORS else "boosting"
+    width = len(whole.vector)
     rows = (draw.normal(size=(500, width)) * 10).astype(np.float32)
     amount = rows[:, 0] + rows[:, 1] ** 2 / 10 + draw.normal(size=500)
     if estimator != "linear":
         rows[draw.random(rows.shape) < 0.1] = np.nan
-    model = replace(MODEL, estimator=ESTIMATORS[estimator], runtime=runtime)
-    kind = "regression" if estimator == "regression" else "classification"
-    fitted = fit(model.estimator, rows[:400], (amount if kind == "regression" else amount > 10)[:400], kind=kind)
+    model = replace(whole, estimator=ESTIMATORS[estimator], runtime=runtime)
+    learned = "regression" if estimator == "regression" else "classification"
+    fitted = fit(model.estimator, rows[:400], (amount if learned == "regression" else amount > 10)[:400], kind=learned)
     made = make_bundle(
         folder,
         model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from gapless.bundle.opening import open_scorer
 from gapless.exporting import package_files, write_package
 from gapless.exporting.golden import vector_hex
 from gapless.product import Trust
+from scripts.servers import NPM_PINS
 from tests.exporting.packages import built, in_chromium, in_node, npm
 from tests.exporting.predictor import asked, differences, on_demand_bits, python_answers, written
-from tests.exporting.rentals import ESTIMATORS, make
+from tests.exporting.rentals import KINDS, make
 
 ROWS, ALONE = 400, 40
 LARGEST = {("chromium", "linear"): 2e-7}
@@ -28,7 +30,7 @@ POLICY = Trust(levels=LEVELS, ignore=IGNORED, max_model_age=None, missing_limit=
 RULES = {"levels": LEVELS, "ignore": IGNORED, "maxModelAgeUs": None, "missingLimit": 0.25, "rangeMargin": 0.5}
 
 
-@pytest.fixture(scope="module", params=ESTIMATORS)
+@pytest.fixture(scope="module", params=KINDS)
 def rentals(request: Any, tmp_path_factory: Any) -> tuple[str, Bundle, Path]:
     """An estimator, a bundle, and the package that was made of it, ready to run."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -44,17 +46,30 @@ def test_a_package_proves_itself(rentals: tuple[str, Bundle, Path]) -> None:
     assert "# pass 19" in ran.stdout
 
 
+def test_what_the_readme_shows_compiles(rentals: tuple[str, Bundle, Path]) -> None:
+    package = rentals[2]
+    shown = re.findall(r"```ts\n(.*?)```", (package / "README.md").read_text(), re.DOTALL)
+    assert len(shown) == 2
+    shown_to_compile = package / "test" / "readme.ts"
+    shown_to_compile.write_text("".join(shown))
+    ran = npm(package, "exec", "--", "tsc", "-p", "tsconfig.test.json", "--noEmit")
+    shown_to_compile.unlink()
+    assert ran.returncode == 0, ran.stdout
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_every_answer_is_that_of_python(rentals: tuple[str, Bundle, Path], runtime: str) -> None:
     estimator, bundle, package = rentals
     rows = asked(bundle, ROWS, seed=1)
-    told = RUNTIMES[runtime](package, "answers.mjs", {"rows": written(bundle, rows), "trust": {}, "alone": ALONE})
+    told = RUNTIMES[runtime](
+        package, NPM_PINS / "answers.mjs", {"rows": written(bundle, rows), "trust": {}, "alone": ALONE}
+    )
     expected = python_answers(bundle, rows, "7", Trust())
     assert told["on_demand"] == on_demand_bits(bundle, rows)
     assert [without_numbers(row) for row in told["answers"]] == [without_numbers(row) for row in expected]
     assert max(differences(told["answers"], expected).values()) <= LARGEST.get((runtime, estimator), 0.0)
     assert told["alone"] == told["answers"][:ALONE], "alone and among others the bits are the same"
-    assert {row["trust"] for row in expected} >= {"degraded", "unreliable"}
+    assert len({row["trust"] for row in expected}) > 1
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -62,7 +77,7 @@ def test_every_score_is_that_of_python(rentals: tuple[str, Bundle, Path], runtim
     """Of vectors as the model learned from, which saturate nothing."""
     estimator, bundle, package = rentals
     vectors = (np.random.default_rng(3).normal(size=(ROWS, len(bundle.manifest.names))) * 10).astype(np.float32)
-    told = RUNTIMES[runtime](package, "scores.mjs", vector_hex(vectors))
+    told = RUNTIMES[runtime](package, NPM_PINS / "scores.mjs", vector_hex(vectors))
     expected = open_scorer(bundle, OnnxRuntime()).score(vectors)
     for name, values in (("prediction", expected.prediction), ("probability", expected.probability)):
         assert (told[name] is None) == (values is None)
@@ -75,7 +90,7 @@ def test_every_score_is_that_of_python(rentals: tuple[str, Bundle, Path], runtim
 def test_other_rules_of_trust(rentals: tuple[str, Bundle, Path]) -> None:
     _, bundle, package = rentals
     rows = asked(bundle, ROWS, seed=2)
-    told = in_node(package, "answers.mjs", {"rows": written(bundle, rows), "trust": RULES, "alone": 0})
+    told = in_node(package, NPM_PINS / "answers.mjs", {"rows": written(bundle, rows), "trust": RULES, "alone": 0})
     expected = python_answers(bundle, rows, "7", POLICY)
     assert [without_numbers(row) for row in told["answers"]] == [without_numbers(row) for row in expected]
     usual = python_answers(bundle, rows, "7", Trust())

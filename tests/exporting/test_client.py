@@ -16,6 +16,7 @@ import pytest
 import gapless as gl
 from gapless.cli import main
 from gapless.deploying import issue
+from scripts.servers import NPM_PINS
 from tests.cli.shop import copy
 from tests.exporting.packages import built, in_node
 
@@ -48,7 +49,7 @@ def told(shop: Path, tmp_path_factory: Any) -> dict[str, Any]:
     tokens = {name: token(folder, name, role, rate=1 if name == "slow" else None) for name, role in TOKENS.items()}
     with served(folder) as url:
         asked = {"url": url, "tokens": tokens, "requests": REQUESTS}
-        found: dict[str, Any] = in_node(built(package), "client.mjs", asked)
+        found: dict[str, Any] = in_node(built(package), NPM_PINS / "client.mjs", asked)
         with httpx.Client(base_url=url, headers={"authorization": f"Bearer {tokens['predict']}"}, timeout=60) as client:
             for name, path, body in (
                 ("python", "/v1/models/will_return/predict", {"requests": REQUESTS}),

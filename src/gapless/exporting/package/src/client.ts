@@ -3,7 +3,7 @@ import { COLUMNS, ID, MODEL } from "./definition.js";
 import { ConnectionFailed, TimedOut, UnexpectedAnswer, errorOf, isObject } from "./errors.js";
 import { type Instant, microseconds, text } from "./instants.js";
 import { type Backoff, mayHelp, pauseMs, retryAfter } from "./retries.js";
-import { asJson, checked } from "./rows.js";
+import { asJson, checked, rulesOf } from "./rows.js";
 import type { LookedUpRows, Predictions, ViewRows } from "./answers.js";
 import type { Request } from "./types.js";
 
@@ -31,6 +31,7 @@ export interface CallOptions {
 
 const BACKOFF: Backoff = { retries: 3, firstMs: 100, mostMs: 5_000 };
 const TIMEOUT_MS = 10_000;
+const REQUEST = rulesOf(COLUMNS, [ID], false, []);
 const LATE = new Error("no time is left");
 
 /**
@@ -141,9 +142,8 @@ export class GaplessClient {
 
 /** The requests as JSON: checked, and with instants as text. */
 function plain(requests: readonly Request[]): object[] {
-  const rules = { columns: COLUMNS, required: [ID], complete: false, ignored: [] };
   return requests.map((request, i) => {
-    const row = asJson(checked(request, rules, i), COLUMNS);
+    const row = asJson(checked(request, REQUEST, i), COLUMNS);
     return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)); // absent is null
   });
 }

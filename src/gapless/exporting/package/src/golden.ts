@@ -45,7 +45,7 @@ export async function selfCheckOf(document: unknown, model: Model): Promise<Chec
 }
 
 function checkRequest(one: Golden["requests"][number], place: number): void {
-  const { values, vector } = compute(decoded(one.request, COLUMNS), decoded(one.features, LOOKED_UP));
+  const { values, vector } = compute(decoded([...one.request, ...one.features], [...COLUMNS, ...LOOKED_UP]));
   (ON_DEMAND as Columns).forEach(([name, kind], i) => {
     const found = encode(values[name] ?? null, kind);
     if (found !== one.on_demand[i]) fail(`row ${place}, ${name}`, found, one.on_demand[i] ?? null);

@@ -115,18 +115,19 @@ function judgeViews(found: Found, values: Row, atUs: bigint, seen: Seen, rules: 
 function judgeRanges(found: Found, vector: Float32Array, rules: TrustRules): void {
   if (LOW === null || HIGH === null) return;
   for (let i = 0; i < vector.length; i++) {
-    const name = VECTOR[i] as string;
     const value = vector[i] as number;
+    if (Number.isNaN(value)) continue;
     const [low, high] = [LOW[i] ?? null, HIGH[i] ?? null];
-    if (Number.isNaN(value) || rules.ignore.includes(name) || rules.ignore.includes(VIEW_OF.get(name) ?? "")) continue;
-    if (low === null || high === null) add(found, "out_of_range", { feature: name, value, low: null, high: null });
-    else {
-      const margin = rules.rangeMargin * (high - low);
-      if (value < Math.fround(low - margin) || value > Math.fround(high + margin)) {
-        add(found, "out_of_range", { feature: name, value, low, high });
-      }
-    }
+    if (low !== null && high !== null && isWithin(value, low, high, rules.rangeMargin)) continue;
+    const name = VECTOR[i] as string;
+    if (rules.ignore.includes(name) || rules.ignore.includes(VIEW_OF.get(name) ?? "")) continue;
+    add(found, "out_of_range", { feature: name, value, low, high });
   }
+}
+
+function isWithin(value: number, low: number, high: number, share: number): boolean {
+  const margin = share * (high - low);
+  return value >= Math.fround(low - margin) && value <= Math.fround(high + margin);
 }
 
 function judgeMissing(found: Found, vector: Float32Array, rules: TrustRules): void {

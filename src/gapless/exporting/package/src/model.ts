@@ -2,7 +2,7 @@
 import { ID, MODEL, SMALLEST_BATCH, TAKES_MISSING, TIME, VECTOR, VERSION } from "./definition.js";
 import { type Judged, type Seen, type TrustRules, judge } from "./judging.js";
 import { text } from "./instants.js";
-import { compute, featuresOf, requestOf } from "./vectors.js";
+import { compute, rowOf } from "./vectors.js";
 import type { Answer, Features } from "./answers.js";
 import type { Request } from "./types.js";
 
@@ -54,7 +54,7 @@ export class Model {
   /** The answers to many, in their order, with the bits that each has alone. */
   async predictMany(asked: readonly Asked[]): Promise<Answer[]> {
     const nowUs = this.#context.nowUs();
-    const rows = asked.map((one, i) => compute(requestOf(one.request, nowUs, i), featuresOf(one.features, i)));
+    const rows = asked.map((one, i) => compute(rowOf(one.request, one.features, nowUs, i)));
     const vectors = new Float32Array(rows.length * WIDTH);
     rows.forEach((row, i) => vectors.set(row.vector, i * WIDTH));
     const scores = await this.score(vectors);

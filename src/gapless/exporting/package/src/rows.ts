@@ -27,17 +27,27 @@ export interface Rules {
   readonly required: readonly string[];
   /** Every column must be there, be it null: one that is absent is a mistake and no unknown value. */
   readonly complete: boolean;
-  /** Names that are there and not looked at. */
-  readonly ignored: readonly string[];
+  /** Names that a row may have: its columns, and those that are not looked at. */
+  readonly known: ReadonlySet<string>;
+}
+
+/** The rules of these columns. */
+export function rulesOf(columns: Columns, required: readonly string[], complete: boolean, ignored: Columns): Rules {
+  const known = new Set([...columns, ...ignored].map(([name]) => name));
+  return { columns, required, complete, known };
+}
+
+/** A row without columns. */
+export function emptyRow(): Row {
+  return Object.create(null) as Row;
 }
 
 /**
- * The row's values, null where they are absent.
+ * The row's values, null where they are absent, added to `values`.
  *
  * Throws InvalidRequest for an unknown or a missing column, and for a value that its column does not hold.
  */
-export function checked(given: object, rules: Rules, row: number | null = null): Row {
-  const values = Object.create(null) as Row;
+export function checked(given: object, rules: Rules, row: number | null = null, values: Row = emptyRow()): Row {
   for (const [name, kind] of rules.columns) {
     const value: unknown = Object.hasOwn(given, name) ? (given as Record<string, unknown>)[name] : undefined;
     const needed = rules.required.includes(name);
@@ -54,13 +64,13 @@ export function checked(given: object, rules: Rules, row: number | null = null):
     }
     values[name] = found;
   }
-  refuseUnknown(given, values, rules, row);
+  refuseUnknown(given, rules, row);
   return values;
 }
 
-function refuseUnknown(given: object, values: Row, rules: Rules, row: number | null): void {
+function refuseUnknown(given: object, rules: Rules, row: number | null): void {
   for (const name of Object.keys(given)) {
-    if (!(name in values) && !rules.ignored.includes(name)) {
+    if (!rules.known.has(name)) {
       const known = rules.columns.map(([column]) => column).join(", ");
       throw problem("unknown_field", "there is no such column", row, name, undefined, known);
     }

@@ -1,19 +1,14 @@
 /** From a request and what was looked up for it to the vector that the model sees. */
 import { COLUMNS, ID, LOOKED_UP, ON_DEMAND, TIME, VECTOR } from "./definition.js";
 import { STEPS } from "./expressions.js";
-import { type Columns, type Row, type Rules, type Value, checked } from "./rows.js";
+import { type Columns, type Row, type Value, checked, rulesOf } from "./rows.js";
 import { apply } from "./steps.js";
 import type { Features } from "./answers.js";
 import type { OnDemand, Request } from "./types.js";
 
 const NAMES: readonly string[] = VECTOR;
-const REQUEST: Rules = { columns: COLUMNS, required: [ID], complete: false, ignored: [] };
-const FEATURES: Rules = {
-  columns: LOOKED_UP,
-  required: [],
-  complete: true,
-  ignored: (ON_DEMAND as Columns).map(([name]) => name),
-};
+const REQUEST = rulesOf(COLUMNS, [ID], false, []);
+const FEATURES = rulesOf(LOOKED_UP, [], true, ON_DEMAND);
 
 /** Every column of a request: its own, what was looked up, and what is computed of both. */
 export interface Computed {
@@ -21,21 +16,15 @@ export interface Computed {
   readonly vector: Float32Array;
 }
 
-/** The request's own columns, checked; where it has no event time it is of `nowUs`. */
-export function requestOf(request: Request, nowUs: bigint, row: number | null = null): Row {
+/** The request's own columns and what was looked up, checked; where there is no event time it is of `nowUs`. */
+export function rowOf(request: Request, features: Features, nowUs: bigint, row: number | null = null): Row {
   const values = checked(request, REQUEST, row);
   values[TIME] ??= nowUs;
-  return values;
+  return checked(features, FEATURES, row, values);
 }
 
-/** What was looked up, checked: every column of the views must be there. */
-export function featuresOf(features: Features, row: number | null = null): Row {
-  return checked(features, FEATURES, row);
-}
-
-/** All columns, and the vector. */
-export function compute(request: Row, features: Row): Computed {
-  const values = Object.assign(Object.create(null) as Row, request, features);
+/** The row with every computed column, and the vector. */
+export function compute(values: Row): Computed {
   apply(values, STEPS, ON_DEMAND);
   return { values, vector: vectorOf(values) };
 }
@@ -54,10 +43,10 @@ function number(value: Value): number {
 /**
  * The on-demand features of a request.
  *
- * Throws InvalidRequest for a request or features that do not fit. A request without an event time is of now.
+ * Throws InvalidRequest for a request or features that do not fit. A request without an event time is of `nowUs`.
  */
-export function onDemand(request: Request, features: Features): OnDemand {
-  const { values } = compute(requestOf(request, BigInt(Date.now()) * 1000n), featuresOf(features));
+export function onDemand(request: Request, features: Features, nowUs = BigInt(Date.now()) * 1000n): OnDemand {
+  const { values } = compute(rowOf(request, features, nowUs));
   const found: Record<string, Value> = {};
   for (const [name] of ON_DEMAND as Columns) found[name] = values[name] ?? null;
   return found as unknown as OnDemand;
