@@ -12,13 +12,14 @@ from gapless.exporting.columns import looked_up
 from gapless.expr.nodes import postorder
 from gapless.product import FeatureSet
 from gapless.schema import Type
+from gapless.serving.http.rows import FIRST_US, LAST_US
 
 __all__ = ["draw_rows"]
 
 _NUMBERS = [0.0, -0.0, 1.0, -1.0, 0.5, 0.1, 2.5, 15.0, 60.0, 1e-310, 1e-9, 3.5e38, 1e300, -1e300, 2.0**53]
 _WHOLE = [0, 1, -1, 2, 60, 2**31, -(2**53), 2**53]
 _TEXTS = ["", "a", "Z", " a b ", "ß", "İ", "ﬃ", "e\u0301", "🙂x", "12", "-1.5e3", "NaN", "true"]
-_INSTANTS = [0, -1, 1_385_892_900_000_000, 1_362_898_800_000_000, 1_383_458_400_000_000, -62_135_596_800_000_000]
+_INSTANTS = [0, -1, 1_385_892_900_000_000, 1_362_898_800_000_000, 1_383_458_400_000_000, FIRST_US]
 """1970; a moment before; 2013; both changes of the clock in New York that year; the first instant of the year 1."""
 _FROM, _UNTIL = 631_152_000_000_000, 2_208_988_800_000_000  # 1990 to 2040
 _MISSING = 0.1
@@ -62,7 +63,8 @@ def _around(value: Any, kind: Type) -> list[Any]:
     if kind is Type.FLOAT:
         return [value, math.nextafter(value, math.inf), math.nextafter(value, -math.inf)]
     if kind is Type.TIMESTAMP:
-        return [value - MICROSECOND, value, value + MICROSECOND, value + HOUR, value + DAY]
+        near = (value - MICROSECOND, value, value + MICROSECOND, value + HOUR, value + DAY)
+        return [us for us in near if FIRST_US <= us <= LAST_US]
     return [value, value.upper(), value.lower(), f" {value}"]
 
 
