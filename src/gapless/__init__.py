@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gapless.adopting import adopt
     from gapless.errors import GaplessError
     from gapless.expr import Expr, coalesce, concat, literal, maximum, minimum, null, when
     from gapless.product import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "gapless.adopting": ["adopt"],
     "gapless.errors": ["GaplessError"],
     "gapless.expr": ["Expr", "coalesce", "concat", "literal", "maximum", "minimum", "null", "when"],
     "gapless.product": [
@@ -90,6 +92,7 @@ __all__ = [
     "Product",
     "Trust",
     "Workspace",
+    "adopt",
     "all",
     "any",
     "coalesce",

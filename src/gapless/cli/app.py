@@ -16,6 +16,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("init", "Start a workspace: gapless.toml and a first product.py."),
+    "adopt": ("adopt", "Say what of a pandas function or fitted pipeline is an expression, and prove it."),
     "ingest": ("ingest", "Add files to a source: validated, bad rows put aside, each file once."),
     "push": ("push", "Push events into the event log: files at once, lines as they come."),
     "features": ("features", "Compute every feature of a model for the requests in a file."),
