@@ -40,7 +40,8 @@ from gapless.errors import SettingsError
 {SCORE}
 def answers(python):
     os.environ["PYSPARK_PYTHON"] = python
-    session = open_session("local[2]", settings={{"spark.driver.memory": "512m"}})
+    small = {{"spark.driver.memory": "512m", "spark.executor.memory": "512m"}}
+    session = open_session(os.environ["MASTER"], settings=small)
     try:
         found = [[one.package, one.libraries] for one in ship(session)]
         return found, session.sparkContext.parallelize(range(2), 2).mapPartitions(score).collect()
@@ -52,9 +53,9 @@ print(json.dumps([answers(python) for python in sys.argv[1:]]))
 """
 
 
-def drive(folder: Path, *pythons: str) -> list:
+def drive(folder: Path, *pythons: str, master: str = "local[2]") -> list:
     """One answer for each Python of executors, from a program of its own."""
-    environment = {**os.environ, "TMPDIR": str(folder), "PYSPARK_DRIVER_PYTHON": sys.executable}
+    environment = {**os.environ, "TMPDIR": str(folder), "PYSPARK_DRIVER_PYTHON": sys.executable, "MASTER": master}
     command = [sys.executable, "-c", DRIVER, *pythons]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
     assert done.returncode == 0, done.stderr
@@ -90,12 +91,21 @@ def test_the_package_is_brought_and_kept_and_what_cannot_be_is_named(tmp_path):
     assert "have no such Python" in nowhere["what"]
 
 
-def test_an_executor_of_a_cluster_runs_it_too(tmp_path):
+def test_executors_of_a_cluster_get_it_too_and_work_goes_on_without_one(tmp_path):
     with spark_cluster(tmp_path) as cluster:
+        bare = python_without(tmp_path / "bare", "gapless")
+        ((found, scored),) = drive(tmp_path, str(bare), master=cluster.url)
+        assert [package for package, _ in found] == [None, None]
+        assert [values for _, values, _ in scored] == [[0.6931471805599453, None]] * 2
+        assert all(HERE in file for file, _, _ in scored)
+
         session = cluster_session(cluster)
         try:
-            found = ship(session)
-            assert [one.package for one in found] == [HERE, HERE]
+            assert [one.package for one in ship(session)] == [HERE, HERE]
+            cluster.kill_worker(0)
+            assert session.sparkContext.parallelize(range(8), 4).map(abs).sum() == 28
+            cluster.start_worker(0)
+            assert session.sparkContext.parallelize(range(8), 4).map(abs).sum() == 28
         finally:
             session.stop()
 
