@@ -19,6 +19,7 @@ ANYWHERE = "anywhere"
 LIBRARIES: Mapping[str, tuple[str, ...] | str] = {
     "alembic": ("adapters/mlflow", "adapters/sql"),
     "click": ("cli",),
+    "cloudpickle": ("testing",),
     "confluent_kafka": ("adapters/kafka",),
     "deltalake": ("adapters/delta",),
     "joblib": ("adopting",),

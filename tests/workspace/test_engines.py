@@ -69,7 +69,7 @@ def test_the_command_line_names_the_engine(shop, spark, tmp_path, capsys):
 
 
 def test_an_engine_that_there_is_not_is_refused(shop, capsys):
-    folder, asked = shop
+    folder, _ = shop
     spread = Workspace.open(folder, engine="sprak")
     with pytest.raises(SettingsError, match="no such batch engine") as refused:
         spread.training_set("will_return")

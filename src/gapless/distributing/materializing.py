@@ -87,7 +87,7 @@ class EngineArrivals:
         splits = split_table(
             self.store,
             source.origin,
-            source_table(source),
+            source_table(source.origin),
             [*sorted(stored_columns(source, columns)), KNOWN_AT, OFFSET],
             version=self.history.versions[source.origin.name],
             within=range_of(offsets, known),

@@ -7,6 +7,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import cloudpickle
+
 from gapless.ports.engine import EngineCapabilities, Piece, Progress, Stage, orderly
 
 __all__ = ["MemoryEngine"]
@@ -48,7 +50,7 @@ class MemoryEngine:
     def _run(self, stage: Stage, chance: random.Random, progress: Progress | None) -> dict[int, list[Piece]]:
         """By partition, what its work gave."""
         coming = self._coming(stage, chance, progress)
-        work = pickle.dumps(stage.work)
+        work = cloudpickle.dumps(stage.work)  # an author's function cannot be found by its name
         places = list(coming)
         chance.shuffle(places)
         outcome = {}
