@@ -20,9 +20,14 @@ from tests.adopting import functions
 from tests.adopting.reading import outcomes
 
 
-def executed(text):
+def executed(text, folder=None):
+    """The names that it defines, read from a file where the text of its functions is asked for."""
+    file = "product.py"
+    if folder is not None:
+        file = str(folder / file)
+        (folder / "product.py").write_text(text, encoding="utf-8")
     names = {}
-    exec(compile(text, "product.py", "exec"), names)
+    exec(compile(text, file, "exec"), names)
     return names
 
 
@@ -142,3 +147,23 @@ def test_it_loads_nothing_heavy():
     text = adopt(functions.flights, functions.flight_rows(50), probes=0).product
     assert "pandas" not in text
     assert "gapless" in sys.modules
+
+
+def test_what_is_no_expression_is_looked_up(tmp_path):
+    """The author's function runs over the source in batches, and a view gives its last value."""
+    frame = functions.flight_rows(200)
+    told = Skeleton(target="tests.adopting.functions:by_python", name="by_python", time="departed_at", key="flight_id")
+    report = adopt(functions.by_python, frame, probes=400, skeleton=told)
+    names = executed(report.product, tmp_path)
+    source, view = names["requests_by_by_python"], names["latest_by_by_python"]
+    assert list(source.columns)[-3:] == ["vowels", "sine", "digits"]
+    sample = sample_of(frame)
+    events = pa.Table.from_batches([to_arrow(sample, frame, {c.name: c.type for c in sample.columns.values()})])
+    later = frame.assign(departed_at=frame.departed_at + pd.Timedelta("1h"))
+    asked = pa.Table.from_batches([to_arrow(sample, later, {c.name: c.type for c in sample.columns.values()})])
+    table = one_batch(compute(FeatureSet(names["requests"], (view,), ()), asked, TableSources({"requests": events})))
+    theirs = outcomes(functions.by_python, frame)
+    for name in ("vowels", "sine"):
+        ours = table.column(f"latest_by_by_python__{name}").to_numpy(zero_copy_only=False)
+        np.testing.assert_array_equal(ours.astype(float), theirs[name].to_numpy(dtype=float))
+    assert table.column("latest_by_by_python__digits").to_pylist() == theirs["digits"].tolist()

@@ -1,6 +1,5 @@
 """What is written reads back as the same expression."""
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -96,5 +95,13 @@ def test_a_text_may_be_far_smaller_than_the_tree():
         expr = expr + expr
     text = write(expr)
     assert len(text) < 3_000
-    assert np.isfinite(len(text))
+    assert fingerprint(expression(text, FRAME)) == fingerprint(expr)
+
+
+def test_a_sum_of_hundreds_of_columns_is_cut_into_lines():
+    expr = r.a
+    for i in range(600):
+        expr = expr + i * r.b
+    text = write(expr)
+    assert len(text.splitlines()) > 10
     assert fingerprint(expression(text, FRAME)) == fingerprint(expr)

@@ -79,7 +79,7 @@ def prove(run: Run, sample: Sample, symbols: Mapping[str, Symbol], effort: Effor
         if not rows:
             break
         made = probed(sample, rows, limits, seed=effort.seed + number, nulls=nulls, own=own, kept=parsed)
-        worked = _what_works(run, sample.frame, made)
+        worked = _what_works(run, sample.frame, made, list(symbols))
         frames += [frame for frame, _ in worked.done]
         outputs += [output for _, output in worked.done]
         raised += worked.raised
@@ -111,7 +111,7 @@ class _Worked:
     error: str | None = None
 
 
-def _what_works(run: Run, base: Any, made: Any) -> _Worked:
+def _what_works(run: Run, base: Any, made: Any, names: Collection[str]) -> _Worked:
     """The probes at which the function gives values, found by halving where it raises.
 
     They are shown to it after the rows of the sample: what depends on all rows then sees those too.
@@ -127,8 +127,8 @@ def _what_works(run: Run, base: Any, made: Any) -> _Worked:
             left += [part.iloc[:half], part.iloc[half:]] if half else []
             found.raised += 0 if half else 1
         else:
-            if output is None or len(output) != len(base) + len(part):
-                found.error = found.error or "it returned another number of rows"
+            if output is None or len(output) != len(base) + len(part) or not set(names) <= set(output.columns):
+                found.error = found.error or "it returned other rows or columns"
                 found.raised += len(part)
             else:
                 found.done.append((part, output.iloc[len(base) :]))

@@ -85,7 +85,7 @@ def attempt(what: str, rule: Callable[..., Any] | None, *args: Any, **kwargs: An
         reason = error.reason
     except GaplessError as error:
         reason = Reason(f"{what}: {error.what}", hint=error.next_step)
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
         reason = Reason(f"{what} with these arguments ({error})")
     return reason if reason.where else Reason(reason.what, author_line(), reason.hint)
 

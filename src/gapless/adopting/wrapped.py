@@ -63,7 +63,7 @@ def wrapped_function(
         f"    return made[[{names}]]",
         "",
     ]
-    return [*text, *_view(f"{source}_by_{function}", key, sample, list(made))]
+    return [*text, *_view(f"{source}_by_{function}", function, key, sample, list(made))]
 
 
 def _output(column: Adopted, sample: Sample) -> str:
@@ -98,7 +98,7 @@ def _taken(renamed: dict[str, str]) -> list[str]:
     return [f"    made = made.rename(columns={renamed!r})"] if renamed else []
 
 
-def _view(source: str, key: str | None, sample: Sample, outputs: Sequence[str]) -> list[str]:
+def _view(source: str, function: str, key: str | None, sample: Sample, outputs: Sequence[str]) -> list[str]:
     if key is None:
         return [f"# A view of an entity looks them up: gl.last(e.{outputs[0]}) over source={source}.", ""]
     written = sample.columns[key].written
@@ -106,7 +106,7 @@ def _view(source: str, key: str | None, sample: Sample, outputs: Sequence[str]) 
     return [
         "",
         f"@gl.feature_view(entity={written}_entity, source={source})",
-        f"def latest_by_{source.rsplit('_by_', 1)[-1]}(e):  # what was computed last for each {written}",
+        f"def latest_by_{function}(e):  # what was computed last for each {written}, before the request",
         "    return {",
         *lines,
         "    }",

@@ -30,6 +30,8 @@ _NAMES = {
 }  # fmt: skip
 _SIZE = 4
 """A part that is used twice gets a name from so many nodes on."""
+_DEPTH = 40
+"""A part at each multiple of so many levels gets one too: nobody reads deeper parentheses."""
 _INLINE = 40
 """So many nodes are written in one piece."""
 
@@ -60,7 +62,8 @@ def write_all(exprs: Mapping[str, Expr], row: str = "r") -> Written:
     names: dict[str, str] = {}
     lines = []
     for node in order:
-        if uses[node.digest] > 1 and sizes[node.digest] >= _SIZE and node.op != "column":
+        shared = uses[node.digest] > 1 and sizes[node.digest] >= _SIZE
+        if node.args and (shared or node.depth % _DEPTH == 0):
             text = _Writer(row, names).text(node)
             names[node.digest] = _free(_name_of(node, exprs), taken)
             lines.append(f"{names[node.digest]} = {text}")
