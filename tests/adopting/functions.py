@@ -165,3 +165,45 @@ def shop_rows(rows=300, seed=0):
             "coupon": random.choice(["SPRING", "X", None], rows),
         }
     )
+
+
+def titanic(train):
+    """As in a hundred kernels."""
+    df = train.copy()
+    df.columns = [name.lower() for name in df.columns]
+    df["familysize"] = df["sibsp"] + df["parch"] + 1
+    df["isalone"] = 0
+    df.loc[df["familysize"] == 1, "isalone"] = 1
+    df["embarked"] = df["embarked"].fillna("S")
+    df["fare"] = df["fare"].fillna(df["fare"].median())
+    df["sex"] = df["sex"].map({"female": 0, "male": 1}).fillna(-1).astype(int)
+    df.loc[df["age"] <= 16, "ageband"] = 0
+    df.loc[(df["age"] > 16) & (df["age"] <= 48), "ageband"] = 1
+    df.loc[df["age"] > 48, "ageband"] = 2
+    df["ageband"] = df["ageband"].fillna(-1).astype(int)
+    df["title"] = df["name"].str.extract(r" ([A-Za-z]+)\.", expand=False)
+    df["age*class"] = df.age * df.pclass
+    for column in ["age", "sibsp"]:
+        df[column + "_log"] = np.log1p(df[column])
+    df["fare_bin"] = pd.qcut(df["fare"], 4, labels=False, duplicates="drop")
+    df = pd.concat([df, pd.get_dummies(df["embarked"], prefix="emb")], axis=1)
+    df["relatives"] = df[["sibsp", "parch"]].sum(axis=1)
+    df["usual"] = df[["age", "fare"]].mean(axis=1)
+    df["older"] = df[["age", "sibsp"]].max(axis=1)
+    return df.drop(columns=["name"]).query("pclass < 100 or pclass >= 100")
+
+
+def titanic_rows(rows=300, seed=0):
+    random = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "Pclass": random.integers(1, 4, rows),
+            "Name": random.choice(["Braund, Mr. Owen", "Heik, Miss. Laina", "X, Lady. Y"], rows),
+            "Sex": random.choice(["male", "female"], rows),
+            "Age": random.choice([22.0, 16.0, np.nan, 4.5, 60.0], rows),
+            "SibSp": random.integers(0, 3, rows),
+            "Parch": random.integers(0, 3, rows),
+            "Fare": random.gamma(2, 15, rows).round(3),
+            "Embarked": random.choice(["S", "C", "Q", None], rows),
+        }
+    )

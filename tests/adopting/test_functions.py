@@ -168,3 +168,17 @@ def test_a_label_is_no_feature():
     report = adopt(lambda df: df.assign(x=df.late * 2, y=df.distance * 2), frame, skeleton=told)
     assert {c.name: c.status for c in report.columns} == {"x": "refused", "y": "expressed"}
     assert "it reads late, known after the request" in report.columns[0].reason
+
+
+def test_a_kernel_of_kaggle():
+    """Renamed columns, assignments by condition, loops, dummies, a filter that all rows pass."""
+    found = columns(functions.titanic, functions.titanic_rows())
+    assert {name for name, c in found.items() if c.status == "refused"} == {"fare", "fare_bin", "usual"}
+    assert {name for name, c in found.items() if c.status == "function"} == {"title"}
+    assert "Series.median" in found["fare"].reason
+    assert "compute it once and write the number" in found["usual"].reason
+    assert found["isalone"].text == "gl.when(r.SibSp + r.Parch + 1 == 1, 1).otherwise(0)"
+    assert found["sex"].text == 'r.Sex.position_in(["female", "male"]).fill_null(-1)'
+    assert found["relatives"].text == "r.SibSp + r.Parch"
+    assert found["emb_C"].text == 'r.Embarked.fill_null("S") == "C"'
+    assert len([c for c in found.values() if c.status == "expressed"]) == 17

@@ -10,14 +10,15 @@ import pandas as pd
 
 from gapless.adopting.arithmetic import RULES as ARITHMETIC
 from gapless.adopting.choices import fmax, fmin, nothing_like
+from gapless.adopting.comparing import same_values
 from gapless.adopting.constants import lift
 from gapless.adopting.exploring import explored
-from gapless.adopting.hints import author_line, window_hint
+from gapless.adopting.hints import OTHER_ROWS, author_line, window_hint
 from gapless.adopting.mapping import RULES as CHOICES
 from gapless.adopting.methods import own_methods
 from gapless.adopting.numpy_rules import UFUNCS
 from gapless.adopting.other_rows import Chain
-from gapless.adopting.symbols import Reason, Symbol, Unexpressed, unexpressed
+from gapless.adopting.symbols import Reason, Symbol, Unexpressed, number, unexpressed
 from gapless.adopting.texts import CASTS
 from gapless.adopting.tracing import (
     Followed,
@@ -79,6 +80,12 @@ class TracedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas ships no types
         changed = plain(self).copy()
         changed[plain(key)] = plain(value)
         self._become(changed, {**self._outcomes, **_set(key, value)})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        renamed = dict(zip(value, self.outcomes().values(), strict=False)) if name == "columns" else None
+        super().__setattr__(name, value)
+        if renamed is not None:
+            object.__setattr__(self, "_outcomes", renamed)
 
     def __delitem__(self, key: Any) -> None:
         self._become(plain(self).drop(columns=[key]), self._outcomes)
@@ -243,7 +250,19 @@ def _outcomes(frame: TracedFrame, name: str, value: pd.DataFrame, args: Any, kwa
         return before
     if name in _CHOSEN and len(value) == len(frame):
         return _renamed(before, name, value, args, kwargs)
-    return Reason(what, author_line(), window_hint(name, [], None, None))
+    hint = window_hint(name, [], None, None) if name in OTHER_ROWS else None
+    return _kept(frame, value, Reason(what, author_line(), hint))
+
+
+def _kept(frame: TracedFrame, value: pd.DataFrame, reason: Reason) -> Outcomes:
+    """Columns that an operation without a rule left as they were, such as a filter that all rows pass.
+
+    What it does to other rows is for the proof to find.
+    """
+    if not value.index.equals(frame.index):
+        return dict.fromkeys(value.columns, reason)
+    before, held = frame.outcomes(), plain(frame)
+    return {c: before[c] if c in before and same_values(held[c], value[c]) else reason for c in value.columns}
 
 
 def _filled(what: str, rule: Any, column: TracedSeries, args: Any, kwargs: Any) -> Any:
@@ -261,14 +280,25 @@ def _renamed(before: Outcomes, name: str, value: pd.DataFrame, args: Any, kwargs
 
 def _across(name: str, outcomes: Outcomes, axis: Any = 0, **options: Any) -> Symbol:
     """One value of each row, over all columns."""
-    if axis not in (1, "columns") or options or name not in ("max", "min"):
+    if axis not in (1, "columns") or options or name not in ("max", "min", "sum", "mean"):
         raise unexpressed(f"DataFrame.{name}({'axis=1' if axis in (1, 'columns') else ''})")
     columns = []
     for outcome in outcomes.values():
         if not isinstance(outcome, Symbol):
             raise Unexpressed(outcome)
         columns.append(outcome)
-    return reduce(fmax if name == "max" else fmin, columns)
+    if name in ("max", "min"):
+        return reduce(fmax if name == "max" else fmin, columns)
+    total = reduce(ARITHMETIC["__add__"], [_or_zero(x) for x in columns])
+    if name == "sum":
+        return total
+    present = reduce(ARITHMETIC["__add__"], [number(CHOICES["notna"](x)) for x in columns])
+    return ARITHMETIC["__truediv__"](total, present)
+
+
+def _or_zero(x: Symbol) -> Symbol:
+    filled: Symbol = CHOICES["fillna"](number(x), 0)
+    return filled
 
 
 register_frame(TracedFrame)

@@ -17,6 +17,19 @@ from gapless.adopting.tracing import WINDOWED, Followed, TracedSeries, attempt, 
 __all__ = ["own_methods"]
 
 _RAW_OPERANDS = {"round"}
+_OF_ALL = {
+    "median",
+    "quantile",
+    "mode",
+    "unique",
+    "value_counts",
+    "rank",
+    "skew",
+    "sem",
+    "idxmax",
+    "idxmin",
+    "factorize",
+}
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -46,7 +59,8 @@ def _outcome_of(name: str, rule: Any, self: TracedSeries, args: Any, kwargs: Any
         column = self.name if isinstance(self.name, str) else None
         return Reason(f"Series.{name}", author_line(), statistic_hint(name, column))
     if rule is None:
-        return Reason(f"Series.{name}", author_line())
+        hint = "it looks at all rows of the sample: compute it once and write the number" if name in _OF_ALL else None
+        return Reason(f"Series.{name}", author_line(), hint)
     return attempt(f"Series.{name.strip('_')}", rule, self, *args, **kwargs)
 
 

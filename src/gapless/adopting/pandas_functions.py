@@ -113,7 +113,7 @@ def report_of(
     symbols = {name: symbol for name, symbol in symbols.items() if name not in reasons}
     proof = prove(run, sample, symbols, effort)
     wrong = {n: Reason(proof.columns[n].text) for n in symbols if not proof.columns[n].same}
-    dependent = dependent_columns(run, sample, output, [*reasons, *wrong])
+    dependent = dependent_columns(run, sample, output, [*reasons, *wrong], proof.parts)
     dependent = {**dependent, **dict.fromkeys(early, "no request can have it")}
     taken: set[str] = set()
     columns = [

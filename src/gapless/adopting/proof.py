@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +39,14 @@ class Effort:
 
 @dataclass(frozen=True)
 class Proof:
-    """What was compared: a result for each expression, and how often the function itself raised."""
+    """What was compared: a result for each expression, how often the function raised, the probes with its values."""
 
     columns: Mapping[str, Compared]
     rows: int
     probes: int
     raised: int
     error: str | None
+    parts: Sequence[tuple[Any, Any]]
 
 
 def output_of(result: Any, given: Any, name: str) -> Any:
@@ -93,7 +94,8 @@ def prove(run: Run, sample: Sample, symbols: Mapping[str, Symbol], effort: Effor
         theirs = pd.concat([output[name] for output in outputs], ignore_index=True)
         reads = sorted(columns_of(symbol.expr))
         compared[name] = compare(theirs, column, symbol.expr.type, count, effort.max_ulp, _shown_inputs(batch, reads))
-    return Proof(compared, len(sample.frame), count, raised, error)
+    parts = list(zip(frames[1:], outputs[1:], strict=True))
+    return Proof(compared, len(sample.frame), count, raised, error, parts)
 
 
 def _shown_inputs(batch: pa.RecordBatch, names: list[str]) -> Callable[[int], str]:
@@ -136,10 +138,15 @@ def _what_works(run: Run, base: Any, made: Any, names: Collection[str]) -> _Work
     return found
 
 
-def dependent_columns(run: Run, sample: Sample, output: Any, names: Collection[str]) -> Mapping[str, str]:
+def dependent_columns(
+    run: Run, sample: Sample, output: Any, names: Collection[str], parts: Sequence[tuple[Any, Any]]
+) -> Mapping[str, str]:
     """Columns whose value in a row depends on the rows around it, or on chance: with how that showed.
 
-    The function is run again on all rows, on each half, and on all rows turned round.
+    The function is run again on all rows, on each half, on single rows, on all rows turned round, and on probes
+    without the sample before them.
+
+    Parameters: parts — probes, and what it gave for them.
     """
     frame, half = sample.frame, len(sample.frame) // 2
     tries = [("another run gave other values", frame, output)]
@@ -148,6 +155,7 @@ def dependent_columns(run: Run, sample: Sample, output: Any, names: Collection[s
         tries += [("half of the rows gave other values", frame.iloc[half:], output.iloc[half:])]
         tries += [("one row alone gave another value", frame.iloc[[i]], output.iloc[[i]]) for i in (0, -1)]
         tries += [("another order of the rows gave other values", frame.iloc[::-1], output.iloc[::-1])]
+    tries += [("other rows beside it gave other values", frame, output) for frame, output in parts[:8]]
     found: dict[str, str] = {}
     for how, rows, expected in tries:
         try:

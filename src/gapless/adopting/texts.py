@@ -14,6 +14,12 @@ __all__ = ["CASTS", "RULES"]
 
 _SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")
 
+_WHOLE = {
+    *("floor", "ceil", "round", "floor_divide", "length", "position_in", "bool_to_float", "null"),
+    *("year", "month", "day", "hour", "minute", "second", "weekday", "day_of_year", "week"),
+}
+"""Operations that give numbers without a fraction."""
+
 
 def _text(x: Symbol) -> Symbol:
     if x.kind != "string":
@@ -120,7 +126,12 @@ def _to_int(x: Symbol) -> Symbol:
 
 
 def _is_whole(expr: Expr) -> bool:
-    return expr.op in ("floor", "ceil", "round", "floor_divide", "length", "hour", "weekday", "month", "day", "year")
+    """Whether it has no fraction, by its form."""
+    if expr.op in ("if", "coalesce"):
+        return all(_is_whole(arg) for arg in expr.args[expr.op == "if" :])
+    if expr.op == "literal":
+        return float(str(expr.param("value"))).is_integer()
+    return expr.op in _WHOLE
 
 
 def _to_bool(x: Symbol) -> Symbol:
