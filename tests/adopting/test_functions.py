@@ -96,11 +96,14 @@ def test_a_wrong_guess_is_not_believed():
 
 def test_a_branch_on_the_data_is_not_believed():
     def branching(df):
-        shift = 1 if df["dep_delay"].isna().sum() > 1_000 else 0
+        shift = 1 if df["dep_delay"].isna().sum() > 45 else 0
         return df.assign(moved=df["dep_delay"] + shift)
 
-    found = columns(branching, functions.flight_rows(2_000))
-    assert found["moved"].status == "refused" or found["moved"].compared.different == 0
+    frame = functions.flight_rows()
+    assert frame["dep_delay"].isna().sum() < 45
+    found = columns(branching, frame)
+    assert found["moved"].status != "expressed"
+    assert found["moved"].compared.different > 0
 
 
 def test_a_function_of_chance_is_refused():
