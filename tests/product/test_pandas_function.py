@@ -214,6 +214,12 @@ def test_a_function_without_text_is_refused():
         gl.pandas_function(source=REVIEWS, inputs=["text"], outputs={"length": float}, version="1")(made["made_up"])
 
 
+@pytest.mark.parametrize("made", [lambda frame: frame, len, "read_text"])
+def test_what_is_no_function_with_a_name_is_refused(made):
+    with pytest.raises((DefinitionError, TypeMismatch)):
+        gl.pandas_function(source=REVIEWS, inputs=["text"], outputs={"length": float}, version="1")(made)
+
+
 def test_a_view_of_a_function_names_its_columns():
     with pytest.raises((UnknownName, UserCodeError), match="lenght"):
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -19,7 +20,7 @@ from gapless.workspace.functions import RUNS
 from gapless.workspace.streaming import StreamOptions
 from tests.cli.shop import PRODUCT, answer, tables
 from tests.serving.http.test_serve import post, serving
-from tests.streaming.processes import check_everything, make_shop, push, slices
+from tests.streaming.processes import answers, check_everything, make_shop, push, slices
 
 FUNCTION = """
 @gl.pandas_function(source=orders, inputs=["amount", "customer_id"], outputs={"cents": float, "big": bool}, version="1")
@@ -84,8 +85,6 @@ def requests(at_us=AT, people=20):
 
 def by_hand(known_until_us):
     """The views' columns from orders that were enriched as a whole by pandas, without gapless running the function."""
-    import numpy as np
-
     orders = tables()["orders"].to_pandas()
     orders["cents"], orders["big"] = np.floor(orders.amount * 100) / 7, orders.amount > 60
     orders["us"] = orders["at"].astype("datetime64[us, UTC]").astype("int64")
@@ -137,6 +136,13 @@ def test_stream_and_verify_agree_with_batch(shop):
     assert (verified.different, verified.proven["at_its_instant"]) == (0, asked)
     assert [each["name"] for each in ran] == ["priced"]
     assert ran[0]["rows"] > 0
+    told, entry = max(answers(shop), key=lambda pair: pair[1].as_of_us)
+    explained = shop.explain(told["request_id"], "prices__cents_7d")
+    place = shop.product.model("will_return").vector.index("prices__cents_7d")
+    assert explained.verdict == "at_its_instant"
+    assert explained.explanation.source == "priced"
+    assert explained.explanation.float32 == float(np.frombuffer(entry.vector, "<f4")[place])
+    assert explained.explanation.events
 
 
 def test_an_answer_over_http_looks_it_up_and_says_how_old_it_is(shop, folder):
@@ -204,12 +210,19 @@ def gone(folder):
     workspace.metadata.close()
 
 
-def state_of(workspace):
-    """What the live version reads."""
-    features = workspace.live().get("will_return").members[0].feature_set
-    at = AT
-    rows = [{"checkout_id": "k", "customer_id": f"c{i}", "amount": 1.0, "asked_at": at} for i in range(20)]
-    return OnlineReader.of(features, workspace.online).read(rows, [at] * len(rows))
+def looked_up(workspace):
+    """What the live version reads of its state."""
+    rows = [{"checkout_id": "k", "customer_id": f"c{i}", "amount": 1.0, "asked_at": AT} for i in range(20)]
+    found = workspace.predictor("will_return").features(rows, AT)
+    return [{name: row[name] for name in row if name.startswith("prices__")} for row in found.rows]
+
+
+def test_what_was_computed_is_still_served(shop, gone):
+    before = looked_up(shop)
+    assert any(row["prices__last"] is not None for row in before)
+    assert looked_up(gone) == before
+    gone.materialize()
+    assert looked_up(gone) == before
 
 
 def test_materialize_leaves_out_what_it_cannot_compute_and_says_so(shop, gone):

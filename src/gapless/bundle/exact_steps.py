@@ -87,12 +87,12 @@ def _bins(scope: Any, operator: Any, container: Any) -> None:
 def _one_hot(scope: Any, operator: Any, container: Any) -> None:
     made, nodes = operator.raw_operator, _Nodes(scope, container)
     if made.handle_unknown != "ignore":
-        raise NotImplementedError(
+        raise ValueError(
             f"OneHotEncoder(handle_unknown={made.handle_unknown!r}): a request may bring a code that training had not; "
             "write handle_unknown='ignore'"
         )
     if getattr(made, "_infrequent_enabled", False):
-        raise NotImplementedError("OneHotEncoder with min_frequency or max_categories has no exact form")
+        raise ValueError("OneHotEncoder with min_frequency or max_categories has no exact form")
     dropped = made.drop_idx_ if made.drop_idx_ is not None else [None] * len(made.categories_)
     whole, columns = nodes.whole(operator), []
     for place, (categories, left_out) in enumerate(zip(made.categories_, dropped, strict=True)):
@@ -112,7 +112,7 @@ def _codes(categories: Any) -> Float32:
     found = np.asarray(categories, np.float64)
     codes = found.astype(np.float32)
     if not np.array_equal(codes.astype(np.float64), found, equal_nan=True):
-        raise NotImplementedError("OneHotEncoder with a code that float32 does not hold")
+        raise ValueError("OneHotEncoder with a code that float32 does not hold")
     return codes
 
 

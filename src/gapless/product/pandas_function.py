@@ -88,6 +88,10 @@ def pandas_function(
 
     def declare(function: Callable[[Any], Any]) -> DerivedSource:
         where = site_of(function) or site
+        if not inspect.isfunction(function):
+            raise TypeMismatch(
+                "a pandas function is a function", seen=function, allowed="def name(frame): …", where=where
+            )
         check_name("pandas function", function.__name__, where=where)
         text_hash = hashlib.sha256(_text_of(function, where).encode()).hexdigest()
         made = Derivation(function.__name__, source, tuple(inputs), columns, version, text_hash, function, where)
