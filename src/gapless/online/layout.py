@@ -76,6 +76,10 @@ class Layout:
         """The part of the same state that holds the events of one partition of the source's topic."""
         return Layout(self.group, self.inputs, self.plan, self.places, partition)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It can be sent to another process, which makes it from the group again."""
+        return _made, (self.group, self.partition)
+
     @cached_property
     def namespace(self) -> bytes:
         """Eight bytes that differ where the meaning of the state does."""
@@ -144,6 +148,11 @@ class Layout:
     def _wide(self) -> Callable[[Sequence[Any]], bytes]:
         *firsts, last = self._types
         return _wide_key(self.namespace, (*(_PARTS[kind] for kind in firsts), _LAST[last]))
+
+
+def _made(group: Group, partition: int | None) -> Layout:
+    layout = Layout.of(group)
+    return layout if partition is None else layout.of_partition(partition)
 
 
 def is_ours(key: bytes) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
-from gapless.ports.events import EventLog, LogRecord, TopicPartition
+from gapless.ports.events import LogRecord, TopicPartition
 from gapless.streaming.cutting import Queue
+from gapless.streaming.delivered import Records
 
 __all__ = ["Cursor"]
 
@@ -18,7 +20,7 @@ class Cursor:
         max_bytes — of values that wait here, about: more are not read.
     """
 
-    def __init__(self, log: EventLog, partition: TopicPartition, offset: int, *, max_bytes: int) -> None:
+    def __init__(self, log: Records, partition: TopicPartition, offset: int, *, max_bytes: int) -> None:
         self._log, self.partition, self.offset, self._max_bytes = log, partition, offset, max_bytes
         self._records: list[LogRecord] = []
         self._instants: list[int] = []
@@ -65,3 +67,12 @@ class Cursor:
         self.offset = self.offset_after(count)
         self._waiting -= sum(len(record.value) for record in self._records[:count])
         del self._records[:count], self._instants[:count]
+
+    def below(self, offset: int) -> int:
+        """How many of those that wait have a smaller offset."""
+        return bisect_left(self._records, offset, key=lambda record: record.offset)
+
+    def pass_over(self, offset: int) -> None:
+        """It goes on at an offset that is not before its own; what waits below it is not taken by anybody."""
+        self.advance(self.below(offset))
+        self.offset, self._next = offset, max(self._next, offset)

@@ -16,7 +16,7 @@ from gapless.product import stored_columns
 from gapless.streaming.applying import Applied, Read, apply
 from gapless.streaming.recent import Recent, Step
 
-__all__ = ["NOTHING", "Change", "Part", "opened"]
+__all__ = ["NOTHING", "Change", "Part", "caught_up", "opened"]
 
 NOTHING = Offset(0, 0, 0, None)
 """Of a part that nobody ever wrote."""
@@ -116,6 +116,26 @@ def opened(groups: Sequence[Layout], partition: int, store: OnlineStore, *, rece
         else:
             parts.append(Part(layout, group, filling if isinstance(filling, Offset) else NOTHING, False, recent))
     return parts
+
+
+def caught_up(store: OnlineStore, parts: Sequence[Part]) -> list[Offset] | None:
+    """The offset records of one partition's parts where others brought all of them on, to one place.
+
+    Returns: an empty list where they are as they are here; None where anything else became of them.
+
+    Raises: what the store raises.
+    """
+    found = [_offset(data) for data in store.read([part.key for part in parts])]
+    if found == [part.offset for part in parts]:
+        return []
+    offsets = [offset for offset in found if isinstance(offset, Offset) and offset.as_of_us is not None]
+    if len(offsets) < len(parts) or len({offset.offset for offset in offsets}) > 1:
+        return None
+    gone_on = all(
+        part.ready and part.offset.base == offset.base and part.offset.offset <= offset.offset
+        for part, offset in zip(parts, offsets, strict=True)
+    )
+    return offsets if gone_on else None
 
 
 def _offset(data: bytes | None) -> Offset | Literal["nothing", "damaged"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from gapless.errors import CorruptData
+from gapless.errors import CorruptData, NotFound
 from gapless.events.intake import Intake, Taken
 from gapless.events.landing import land, warm_intake
 from gapless.features import Deriving
@@ -20,7 +20,7 @@ from gapless.streaming.applying import Read
 from gapless.streaming.cursor import Cursor
 from gapless.streaming.deriving import derived_for
 from gapless.streaming.losing import mark_lost, new_fillings
-from gapless.streaming.parts import NOTHING, Change, Part, opened
+from gapless.streaming.parts import NOTHING, Change, Part, caught_up, opened
 from gapless.streaming.world import World
 
 __all__ = ["Shard", "ShardChange", "lost_events", "open_shard"]
@@ -87,6 +87,44 @@ class Shard:
             each.done()
         self.cursor.advance(change.count)
 
+    def catch_up(self, world: World, now_us: int, start: int) -> bool:
+        """It is where the store is, also where others brought the partition on meanwhile.
+
+        Parameters:
+            start — where it goes on if no group is made from the source: then no store says so.
+
+        Returns: False where it has to be opened anew: parts are filled, were lost, or are too far ahead.
+
+        Raises: what the store and the log raise.
+
+        Cost: one read of the store; where others went on, the log from here to there, for the ids that count once.
+        """
+        if not self.parts:
+            self.cursor.pass_over(max(start, self.cursor.offset))
+        found = caught_up(world.online, self.parts)
+        if not found:
+            return found is not None
+        end = record_of(found[0].offset)
+        if end - self.cursor.offset > world.limits.horizon or not self._pass_over(end, now_us):
+            return False
+        for part, offset in zip(self.parts, found, strict=True):
+            part.offset = offset
+        return True
+
+    def _pass_over(self, end: int, now_us: int) -> bool:
+        while self.source.event_id is not None and self.cursor.offset < end:
+            try:
+                self.cursor.fetch(now_us)
+            except NotFound:  # whoever went on let go of it
+                return False
+            count = self.cursor.below(end)
+            if not count:
+                break
+            self.intake.take(self.cursor.first(count))
+            self.cursor.advance(count)
+        self.cursor.pass_over(end)
+        return True
+
     def _count_late(self, rows: pa.RecordBatch) -> None:
         """Events that happened before one of an earlier batch did."""
         if not rows.num_rows:
@@ -116,7 +154,7 @@ def open_shard(world: World, source: EventSource, partition: int, layouts: Seque
     start = min(ready) if ready else landed
     _check_retained(world, source, partition, start)
     intake = warm_intake(world.log, world.offline, source, partition, place_of(start), horizon=limits.horizon)
-    cursor = Cursor(world.log, topic, start, max_bytes=limits.buffer_bytes)
+    cursor = Cursor(world.feed or world.log, topic, start, max_bytes=limits.buffer_bytes)
     return Shard(source, partition, cursor, intake, parts, landed, world.deriving)
 
 

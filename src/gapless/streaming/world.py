@@ -10,6 +10,7 @@ from gapless.features import Deriving
 from gapless.ports.events import EventLog
 from gapless.ports.offline import OfflineStore
 from gapless.ports.online import OnlineStore
+from gapless.streaming.delivered import Records
 
 __all__ = ["Limits", "World"]
 
@@ -44,6 +45,7 @@ class World:
     Parameters:
         deriving — runs pandas functions over what the log and the tables give.
         fault — called at named points with what is under way, for tests.
+        feed — where cursors read, if that is not the log itself.
     """
 
     log: EventLog
@@ -53,3 +55,4 @@ class World:
     limits: Limits = field(default_factory=Limits)
     fault: Fault = no_fault
     deriving: Deriving = field(default_factory=Deriving)
+    feed: Records | None = None

@@ -10,33 +10,28 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from gapless.clock import SteadyClock
-from gapless.errors import Conflict, GaplessError, RemoteError
-from gapless.events.landing import Landed, partitions_landed, trim_landed
+from gapless.errors import Conflict, GaplessError
+from gapless.events.landing import Landed, trim_landed
 from gapless.faults import Fault, no_fault
-from gapless.online.topology import announce
-from gapless.ports.tables import source_table
 from gapless.ports.topics import events_topic
 from gapless.product import EventSource, Model
 from gapless.streaming.answering import Answering
 from gapless.streaming.lander import Lander
-from gapless.streaming.losing import forget
 from gapless.streaming.overlay import Overlay
-from gapless.streaming.parts import opened
 from gapless.streaming.processor import Processor, Step
 from gapless.streaming.worker import Worker
 from gapless.streaming.world import Limits, World
 from gapless.workspace.answering import Predictors, live
 from gapless.workspace.compacting import KEEP_US
-from gapless.workspace.following import Turn, create_topics, followed, sources
-from gapless.workspace.materializing import fill_files
+from gapless.workspace.following import Turn, create_topics, sources
 from gapless.workspace.parts import Parts
+from gapless.workspace.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from gapless.serving.live import Live
 
 __all__ = ["Stream", "StreamOptions", "open_stream"]
 
-_LOOK_EVERY_S = 2.0
 _JOINING_S, _PAUSE_S = 30.0, 0.05
 """How long a group of consumers may take to deal out partitions."""
 
@@ -81,26 +76,23 @@ class Stream:
         )
         self._overlay = Overlay(parts.online)
         self._live: Live | None = None
-        self._revision: int | None = None
-        self._looked_s = 0.0
-        self.notes: list[str] = []
         create_topics(parts)
+        self._upkeep = Upkeep(parts)
         self._turn = Turn(parts)
         models = [model for model in parts.product.models if model.streaming and options.answer]
         self.processor = Processor(
             self.world,
-            followed(parts, self.notes),
+            self._upkeep.followed,
             self._turn.members(parts),
             [self._answering(model) for model in models],
             self._overlay,
         )
         if options.rebuild:
-            self._forget()
-        self.worker = Worker(self.processor, self._prepare, options.tell, self._wait, self._deployments_changed)
+            self._upkeep.forget()
+        self.worker = Worker(self.processor, self._upkeep.prepare, options.tell, self._wait, self._deployments_changed)
         self.lander = Lander(
-            self.world, self._to_land, every_s=options.land_every_s, after=self._trim, others=self._take_in_files
+            self.world, self._to_land, every_s=options.land_every_s, after=self._trim, others=self._upkeep.take_in_files
         )
-        self._files: dict[str, int | None] = {}
 
     # ---- running -------------------------------------------------------------------------------------
 
@@ -179,6 +171,25 @@ class Stream:
         if self._live is not None:
             self._live.close()
 
+    @property
+    def notes(self) -> list[str]:
+        """What could not be looked at, and is left out."""
+        return self._upkeep.notes
+
+    @property
+    def follows(self) -> list[str]:
+        """The sources, by name."""
+        return sorted(self.processor.followed)
+
+    @property
+    def answers(self) -> list[str]:
+        """The models that answer requests from the log."""
+        return [each.model for each in self.processor.answering]
+
+    def lag(self) -> int:
+        """Records that are in the log and not in the state."""
+        return sum(self.processor.lag().values())
+
     def report(self) -> dict[str, Any]:
         """Plain values: what was done since the start, and how far behind it is."""
         processor, landed = self.processor, self.lander.report
@@ -208,12 +219,6 @@ class Stream:
 
     # ---- parts ---------------------------------------------------------------------------------------
 
-    def _forget(self) -> None:
-        for each in self.processor.followed.values():
-            for partition in range(len(self.world.log.spans(events_topic(each.source)))):
-                parts = opened(each.layouts, partition, self.world.online, recent_bytes=0)
-                forget(self.world.online, [part for part in parts if part.ready])
-
     def _answering(self, model: Model) -> Answering:
         if self._live is None:
             predictors = Predictors(
@@ -226,44 +231,11 @@ class Stream:
         member = self._turn.join(f"gapless.answers.{name}", [events_topic(model.requests)])
         return Answering(self.world, name, model.requests, lambda: serving.get(name), member, self._overlay)
 
-    def _prepare(self) -> None:
-        """The state of files is there for every group, with all that was ingested: what streams in lies beside it.
-
-        Where something streamed before, readers are told first that it belongs to the state: an emptied store must not
-        pass for one that holds all.
-        """
-        for source in sources(self._parts):
-            if partitions_landed(self.world.offline, source):
-                announce(self.world.online, source.name, len(self.world.log.spans(events_topic(source))))
-        self._files = self._versions_of_files()
-        groups = [layout.group for each in self.processor.followed.values() for layout in each.layouts]
-        fill_files(self._parts, groups)
-
-    def _versions_of_files(self) -> dict[str, int | None]:
-        return {source.name: self.world.offline.version(source_table(source)) for source in sources(self._parts)}
-
-    def _take_in_files(self) -> None:
-        """What was ingested since the last time is in the state of files."""
-        now = self._versions_of_files()
-        changed = {name for name, version in now.items() if version != self._files.get(name)}
-        now_followed = dict(self.processor.followed)
-        fill_files(self._parts, [layout.group for name in changed for layout in now_followed[name].layouts])
-        self._files = now
-
     def _deployments_changed(self) -> bool:
         """A version that was promoted may need groups that nobody followed: then they are, from now on."""
-        now_s = time.monotonic()
-        if now_s - self._looked_s < _LOOK_EVERY_S:
+        if not self._upkeep.changed():
             return False
-        self._looked_s = now_s
-        try:
-            revision = self._parts.metadata.deployments.revision()
-        except RemoteError:
-            return False
-        known, self._revision = self._revision, revision
-        if known in (None, revision):
-            return False
-        self.processor.followed = followed(self._parts, self.notes)
+        self.processor.followed = self._upkeep.followed
         return True
 
     # ---- landing -------------------------------------------------------------------------------------
