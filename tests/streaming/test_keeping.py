@@ -9,13 +9,17 @@ from gapless.errors import Conflict, CorruptData, MissingExtra, NotFound, Unknow
 from gapless.events.payload import pack_rows
 from gapless.online import Layout
 from gapless.ports.events import Outgoing
+from gapless.ports.places import record_of
+from gapless.ports.ranges import Range
+from gapless.streaming.parts import opened
 from gapless.streaming.world import Limits
-from tests.features.world import EVENTS
+from tests.features.world import EVENTS, START
 from tests.online.stores import MemoryStore
+from tests.streaming.memory import GroupedLog
 from tests.streaming.scheduler import TOPIC, Scheduler, same_state, shipped, tiles
-from tests.streaming.stage import LIMITS, drain, nothing
+from tests.streaming.stage import LIMITS, Stage, drain, nothing
 from tests.streaming.test_processor import END, Crashing, told
-from tests.streaming.worlds import GROUPS
+from tests.streaming.worlds import GROUPS, LAYOUT
 
 
 def later(asks):
@@ -268,3 +272,28 @@ def test_errors_travel():
         came = shipped(error)
         assert type(came) is type(error)
         assert came.to_dict() == error.to_dict()
+
+
+@pytest.mark.parametrize("gap", [0, 2])
+def test_a_range_is_kept_to_and_says_no_more_than_it_holds(gap):
+    """One that does not reach the end of the log: what comes behind it is neither in nor said to be."""
+    stage = Stage(1)
+    stage.log = GroupedLog(now_us=stage.clock.now_us, gap=gap)
+    stage.log.create(TOPIC, 1)
+    rows = rows_of(told(2, 1, requests=0)[1])
+    scheduler = Scheduler(stage, 2, workers=1, careless=False)
+    scheduler.drain()
+    for row, _ in rows:
+        stage.push([row | {"known": START}], 0)
+    records = stage.log.read(TOPIC, 0, 0, max_bytes=1 << 20)
+    end = records[20].offset
+    asked_us = stage.clock.now_us()
+    (outcome,) = scheduler.batch([Range(TOPIC, 0, 0, end, asked_us, False)])
+    assert outcome.offset == records[19].offset + 1
+    assert outcome.fresh_us < records[20].appended_us < asked_us
+    (part,) = opened([LAYOUT], 0, stage.online, recent_bytes=0)
+    assert record_of(part.offset.offset) == outcome.offset
+    assert part.offset.as_of_us == outcome.fresh_us
+    (outcome,) = scheduler.batch([Range(TOPIC, 0, end, records[-1].offset + 1, asked_us, True)])
+    assert outcome.events == len(rows) - 20
+    assert outcome.fresh_us == asked_us

@@ -17,6 +17,7 @@ from gapless.cli.output import json_option, workspace_option
 if TYPE_CHECKING:
     from gapless.errors import GaplessError
     from gapless.streaming.processor import Step
+    from gapless.workspace.spark_streaming import SparkStream
     from gapless.workspace.streaming import Stream
 
 __all__ = ["command"]
@@ -26,6 +27,10 @@ _EVERY_S = 10.0
 
 @click.command()
 @click.option("--until-end", is_flag=True, help="Take in what is in the log now, then end.")
+@click.option(
+    "--engine", default="embedded", show_default=True, metavar="ENGINE",
+    help="embedded, or spark[:MASTER]: tasks on Spark keep the state (with --no-answers).",
+)  # fmt: skip
 @click.option("--no-answers", is_flag=True, help="Keep state fresh; leave requests to other processes.")
 @click.option(
     "--land-every", "land_every_s", type=click.FloatRange(0.1), default=60.0, show_default=True, metavar="S",
@@ -42,6 +47,7 @@ _EVERY_S = 10.0
 @json_option
 def command(
     until_end: bool,
+    engine: str,
     no_answers: bool,
     land_every_s: float,
     batch_bytes: int,
@@ -58,17 +64,24 @@ def command(
     """
     from gapless.streaming.world import Limits
     from gapless.workspace import Workspace
+    from gapless.workspace.spark_streaming import open_spark_stream
     from gapless.workspace.streaming import StreamOptions, open_stream
 
+    _check_engine(engine)
     teller = _Teller(as_json=as_json)
     options = StreamOptions(
         Limits(batch_bytes=batch_bytes), answer=not no_answers, land_every_s=land_every_s, allow_pickle=allow_pickle,
         rebuild=rebuild, tell=teller.trouble,
     )  # fmt: skip
     stopping = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):  # before anything that takes time: a stop is never lost
-        signal.signal(number, lambda number, frame: stopping.set())
-    stream = open_stream(Workspace.open(Path(folder)), options, stopping)
+    _stop_on_signals(stopping)  # before anything that takes time: a stop is never lost
+    workspace = Workspace.open(Path(folder))
+    stream: Stream | SparkStream
+    if engine == "embedded":
+        stream = open_stream(workspace, options, stopping)
+    else:
+        stream = open_spark_stream(workspace, options, engine, stopping)
+        _stop_on_signals(stopping)  # Spark takes Ctrl-C for itself
     try:
         teller.begin(stream, metrics_port)
         run = stream.run_to_end if until_end else stream.run
@@ -78,21 +91,38 @@ def command(
     teller.end()
 
 
+def _stop_on_signals(stopping: Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: stopping.set())
+
+
+def _check_engine(engine: str) -> None:
+    from gapless.errors import SettingsError
+
+    if engine != "embedded" and engine.partition(":")[0] != "spark":
+        raise SettingsError(
+            "no such engine",
+            seen=engine,
+            allowed="embedded, spark, spark:local[2], spark://HOST:PORT",
+            next_step="name one of these, or leave --engine out",
+        )
+
+
 class _Teller:
     """A line every ten seconds in which something happened, and one for each thing that went wrong."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._stream: Stream | None = None
+        self._stream: Stream | SparkStream | None = None
         self._events = self._answers = self._filled = 0
         self._shown = (0, 0, 0)
         self._at = time.monotonic()
 
-    def begin(self, stream: Stream, metrics_port: int | None) -> None:
+    def begin(self, stream: Stream | SparkStream, metrics_port: int | None) -> None:
         """What is followed."""
         self._stream = stream
-        sources = ", ".join(sorted(stream.processor.followed))
-        models = ", ".join(each.model for each in stream.processor.answering) or "(none)"
+        sources = ", ".join(stream.follows)
+        models = ", ".join(stream.answers) or "(none)"
         for note in stream.notes:
             click.echo(note, err=True)
         if metrics_port is not None:
@@ -131,7 +161,7 @@ class _Teller:
 
     def _line(self, when: str) -> str:
         assert self._stream is not None, "it began"
-        lag = sum(self._stream.processor.lag().values())
+        lag = self._stream.lag()
         filled = f", {self._filled:,} events filled into new state" if self._filled else ""
         return f"{when}: {self._events:,} events, {self._answers:,} answers{filled}; {lag:,} records behind"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gapless.ports.events import LogRecord, TopicPartition
 from gapless.streaming.cutting import Queue
@@ -18,13 +18,23 @@ class Cursor:
     Parameters:
         offset — of the next record that no batch has taken.
         max_bytes — of values that wait here, about: more are not read.
+        is_at_end — of a log that gives nothing also where there is more for another time.
     """
 
-    def __init__(self, log: Records, partition: TopicPartition, offset: int, *, max_bytes: int) -> None:
+    def __init__(
+        self,
+        log: Records,
+        partition: TopicPartition,
+        offset: int,
+        *,
+        max_bytes: int,
+        is_at_end: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._log, self.partition, self.offset, self._max_bytes = log, partition, offset, max_bytes
         self._records: list[LogRecord] = []
         self._instants: list[int] = []
         self._next, self._waiting, self._at_end = offset, 0, False
+        self._is_at_end = is_at_end
 
     def fetch(self, now_us: int) -> None:
         """What the log has is here, up to the limit.
@@ -35,7 +45,7 @@ class Cursor:
         while self._waiting < self._max_bytes:
             found = self._log.read(*self.partition, self._next, max_bytes=self._max_bytes)
             if not found:
-                self._at_end = True
+                self._at_end = self._is_at_end()
                 return
             for record in found:
                 # A producer's clock may be ahead, or behind its last record: neither may hold up the others.

@@ -1,6 +1,6 @@
 """A partition whose records somebody else read: what was delivered comes from there, all else from the log itself.
 
-delivered        [ block │ block │      )             at the end of the range the log ends, as it did when it was asked
+delivered        [ block │ block │      )             at the end of the range reading ends, for this batch
 the log    ──────┘                       └─────       what comes before, and between blocks, is read there
 """
 
@@ -13,7 +13,7 @@ from typing import Protocol
 from gapless.ports.events import LogRecord
 from gapless.ports.ranges import Block, Range
 
-__all__ = ["Delivered", "Records"]
+__all__ = ["Delivered", "Feed", "Records"]
 
 
 class Records(Protocol):
@@ -21,6 +21,14 @@ class Records(Protocol):
 
     def read(self, topic: str, partition: int, offset: int, *, max_bytes: int) -> list[LogRecord]:
         """Records with this offset or a later one, in order."""
+        ...
+
+
+class Feed(Records, Protocol):
+    """Records of a batch, after which there may be more in the log."""
+
+    def is_at_end(self) -> bool:
+        """Whether the last read, which gave nothing, gave nothing because the log ends there."""
         ...
 
 
@@ -37,14 +45,22 @@ class Delivered:
         self._blocks: Iterator[Block] = iter(())
         self._start = self._until = 0
         self._records: list[LogRecord] = []
+        self._gave = False
+        self.is_spent = False
+        """The range was read to its end."""
 
     def give(self, where: Range, blocks: Iterator[Block]) -> None:
         """From now on reads are of this range; its blocks are taken one by one, as they are needed."""
         self._range, self._blocks = where, blocks
         self._start, self._until, self._records = where.start, where.start, []
+        self._gave = self.is_spent = False
+
+    def is_at_end(self) -> bool:
+        """See Feed."""
+        return self._range is None or self._range.at_end or not self._gave
 
     def read(self, topic: str, partition: int, offset: int, *, max_bytes: int) -> list[LogRecord]:
-        """See EventLog.read. A range that was at the end of the log has nothing behind it.
+        """See EventLog.read. Behind a range there is nothing, once it has given something or where the log ended.
 
         Raises: what the log raises, for what was not delivered.
         """
@@ -56,10 +72,12 @@ class Delivered:
         while self._start <= offset < self._until:
             records = self._records[bisect_left(self._records, offset, key=lambda record: record.offset) :]
             if records:
+                self._gave = True
                 return records
             offset = self._until
             self._next()
-        if found.at_end and offset >= found.end:
+        if (found.at_end and offset >= found.end) or (self._gave and offset == found.end):
+            self.is_spent = True
             return []
         return self._log.read(topic, partition, offset, max_bytes=max_bytes)
 

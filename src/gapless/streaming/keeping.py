@@ -211,15 +211,21 @@ class _Kept:
         )  # fmt: skip
 
     def _steps(self, where: Range) -> tuple[int, int]:
-        """A part that is being filled takes some steps more; the rest is for the next batch, so that nobody waits."""
+        """Up to the end of the range.
+
+        A part that is being filled takes some steps more where the log ends there; the rest is for the next batch, so
+        that nobody waits.
+        """
         events = filled = steps = 0
         while True:
             step = self.processor.step()
             events, filled, steps = events + step.events, filled + step.filled, steps + bool(step.filled)
             shard = self.shard
             assert shard is not None, "a step opens it"
-            there = shard.cursor.offset >= where.end
-            if step.idle or (there and (len(shard.ready) == len(shard.parts) or steps >= _FILL_STEPS)):
+            # The last offsets of a range may hold no record: brokers keep marks of transactions there.
+            there = shard.cursor.offset >= where.end or (self.feed.is_spent and not shard.cursor.waiting)
+            enough = not where.at_end or steps >= _FILL_STEPS or len(shard.ready) == len(shard.parts)
+            if step.idle or (there and enough):
                 return events, filled
 
     def _counts(self) -> Counter[str]:

@@ -154,8 +154,14 @@ def open_shard(world: World, source: EventSource, partition: int, layouts: Seque
     start = min(ready) if ready else landed
     _check_retained(world, source, partition, start)
     intake = warm_intake(world.log, world.offline, source, partition, place_of(start), horizon=limits.horizon)
-    cursor = Cursor(world.feed or world.log, topic, start, max_bytes=limits.buffer_bytes)
-    return Shard(source, partition, cursor, intake, parts, landed, world.deriving)
+    return Shard(source, partition, _cursor(world, topic, start), intake, parts, landed, world.deriving)
+
+
+def _cursor(world: World, partition: TopicPartition, start: int) -> Cursor:
+    feed, max_bytes = world.feed, world.limits.buffer_bytes
+    if feed is None:
+        return Cursor(world.log, partition, start, max_bytes=max_bytes)
+    return Cursor(feed, partition, start, max_bytes=max_bytes, is_at_end=feed.is_at_end)
 
 
 def _fall_back(world: World, source: EventSource, partition: int, parts: Sequence[Part], landed: int) -> None:

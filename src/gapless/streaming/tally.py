@@ -23,10 +23,11 @@ class Tally:
     """Of one stream, since it began.
 
     Parameters:
-        batches — that were done; fault — what went wrong last, None where the last batch went well.
+        fault — what went wrong last, None where the last batch went well.
+        idle — batches in a row, up to the last one, that did nothing or failed.
     """
 
-    batches: int = 0
+    idle: int = 0
     fault: str | None = None
     landed: LanderReport = field(default_factory=LanderReport)
     _counts: dict[str, Counter[str]] = field(default_factory=dict, repr=False)
@@ -40,10 +41,15 @@ class Tally:
                 self._last[each.where] = each
                 self._counts.setdefault(each.source, Counter()).update(each.counts)
         self._add_landed(found)
-        self.batches += 1
         events, filled = sum(each.events for each in found), sum(each.filled for each in found)
+        self.idle = 0 if events or filled else self.idle + 1
         faults = sorted((each.fault for each in found if each.fault is not None), key=_passes)
         return Step(events, 0, filled, not events and not filled), faults
+
+    def failed(self, error: GaplessError) -> None:
+        """A batch was not done, or some of it was not."""
+        self.fault = error.what
+        self.idle += 1
 
     def _add_landed(self, found: Sequence[Outcome]) -> None:
         tried = [each for each in found if each.landed is not None or each.unlanded is not None]

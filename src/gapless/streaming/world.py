@@ -10,7 +10,7 @@ from gapless.features import Deriving
 from gapless.ports.events import EventLog
 from gapless.ports.offline import OfflineStore
 from gapless.ports.online import OnlineStore
-from gapless.streaming.delivered import Records
+from gapless.streaming.delivered import Feed
 
 __all__ = ["Limits", "World"]
 
@@ -55,4 +55,4 @@ class World:
     limits: Limits = field(default_factory=Limits)
     fault: Fault = no_fault
     deriving: Deriving = field(default_factory=Deriving)
-    feed: Records | None = None
+    feed: Feed | None = None
