@@ -217,7 +217,7 @@ def test_a_batch_that_is_repeated_changes_nothing_and_one_that_fails_says_why(sp
         if not sum(one.events for one in once) and len(batches) > 1:
             raise CorruptData("so it ends")
 
-    stream = LogStream(spark, feed, batch)
+    stream = LogStream(spark, f"gapless_{place.stream}", feed, batch)
     stream.start()
     with pytest.raises(CorruptData, match="so it ends"):
         stream.wait(240)

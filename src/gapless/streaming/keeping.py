@@ -200,9 +200,12 @@ class _Kept:
         if self.shard is not None and not self.shard.catch_up(self.world, where.asked_us, where.start):
             self.processor.reset()
         before = self._counts()
-        events, filled = self._steps(where)
+        self.processor.follow()
         shard = self.shard
-        assert shard is not None, "a step opens it"
+        assert shard is not None, "it follows its one partition"
+        # Where it is in, and more than the range is in the log, nothing is known of what comes next.
+        known = shard.cursor.offset >= where.end and not where.at_end
+        events, filled = (0, 0) if known else self._steps(shard, where)
         counts = dict(self._counts() - before)
         ready, fresh_us = len(shard.ready), self.processor.fresh_us
         return replace(
@@ -210,7 +213,7 @@ class _Kept:
             ready=ready, parts=len(shard.parts), fresh_us=fresh_us,
         )  # fmt: skip
 
-    def _steps(self, where: Range) -> tuple[int, int]:
+    def _steps(self, shard: Shard, where: Range) -> tuple[int, int]:
         """Up to the end of the range.
 
         A part that is being filled takes some steps more where the log ends there; the rest is for the next batch, so
@@ -220,8 +223,6 @@ class _Kept:
         while True:
             step = self.processor.step()
             events, filled, steps = events + step.events, filled + step.filled, steps + bool(step.filled)
-            shard = self.shard
-            assert shard is not None, "a step opens it"
             # The last offsets of a range may hold no record: brokers keep marks of transactions there.
             there = shard.cursor.offset >= where.end or (self.feed.is_spent and not shard.cursor.waiting)
             enough = not where.at_end or steps >= _FILL_STEPS or len(shard.ready) == len(shard.parts)

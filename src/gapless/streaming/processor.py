@@ -122,7 +122,7 @@ class Processor:
             mends itself. Transient, StorageError where log or store do not work now. CorruptData where events are gone
             that the state lacks.
         """
-        self._follow()
+        self.follow()
         unready = {part.group for shard in self.shards.values() for part in shard.parts if not part.ready}
         asked = [one for one in self.answering if one.follow(unready)]
         now_us = self.world.clock.now_us()
@@ -148,7 +148,11 @@ class Processor:
 
     # ---- which partitions ----------------------------------------------------------------------------
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """The partitions that are this process's now are open, and no others; a step begins with it.
+
+        Raises: as `step`.
+        """
         topics = {events_topic(each.source): name for name, each in self.followed.items()}
         mine = {(topics[one.topic], one.partition) for one in self.member.assigned() if one.topic in topics}
         for gone in self.shards.keys() - mine:

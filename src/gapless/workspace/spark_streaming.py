@@ -82,7 +82,7 @@ class SparkStream:
             partial(opened_log, self._place), partial(begin, self._place, followed), SystemClock().now_us,
             max_records, session.sparkContext.defaultParallelism, options.limits.refresh_us,
         )  # fmt: skip
-        self._stream = LogStream(session, feed, self._batch)
+        self._stream = LogStream(session, f"gapless_{self._place.stream}", feed, self._batch)
 
     # ---- running -------------------------------------------------------------------------------------
 

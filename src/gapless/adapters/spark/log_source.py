@@ -105,8 +105,9 @@ class LogReader(DataSourceStreamReader):
                 yield pa.record_batch([pa.array([block.to_bytes()], pa.binary())], schema=BLOCKS)
 
 
-def log_source(feed: LogFeed) -> type[DataSource]:
-    """A class to be registered; queries read `gapless_log`. Addresses and passwords are in no option of it."""
+def log_source(name: str, feed: LogFeed) -> type[DataSource]:
+    """A class to be registered, for queries by its name. Addresses and passwords are in no option of it."""
+    called = name
 
     class GaplessLog(DataSource):
         """The event log in blocks."""
@@ -116,7 +117,7 @@ def log_source(feed: LogFeed) -> type[DataSource]:
 
         @classmethod
         def name(cls) -> str:
-            return "gapless_log"
+            return called
 
         def schema(self) -> str:
             return "block binary"

@@ -45,6 +45,7 @@ class LogStream:
 
     Parameters:
         session — its SQL settings are this stream's to change.
+        name — of the source, one that no other stream of this process has.
         feed — what is read.
         batch — called for each micro-batch, by a thread of Spark's, with a function that runs an `Apply` over its
             blocks; it may call it any number of times, or not at all. What it raises ends the query.
@@ -52,7 +53,7 @@ class LogStream:
     Raises: SettingsError before Spark 4.2.
     """
 
-    def __init__(self, session: SparkSession, feed: LogFeed, batch: Callable[[Run], None]) -> None:
+    def __init__(self, session: SparkSession, name: str, feed: LogFeed, batch: Callable[[Run], None]) -> None:
         if not hasattr(DataSourceStreamReader, "getDefaultReadLimit"):
             raise SettingsError(
                 "this version of Spark cannot bound the micro-batches of our source",
@@ -60,16 +61,16 @@ class LogStream:
                 allowed="4.2 or later",
                 next_step="pip install 'pyspark>=4.2', and a cluster of that version",
             )
-        self._session, self._batch = session, batch
+        self._session, self._name, self._batch = session, name, batch
         self._busy = threading.Lock()
         self._ending, self._failed = threading.Event(), threading.Event()
         self._folder = tempfile.TemporaryDirectory(prefix="gapless-spark-")
         self._query: StreamingQuery | None = None
         self._starts = 0
         self._error: BaseException | None = None
-        for name, value in _SETTINGS.items():
-            session.conf.set(name, value)
-        session.dataSource.register(log_source(feed))
+        for setting, value in _SETTINGS.items():
+            session.conf.set(setting, value)
+        session.dataSource.register(log_source(name, feed))
 
     def start(self) -> None:
         """The query runs, until `stop` or an error; also again, after it was ended.
@@ -80,7 +81,7 @@ class LogStream:
         self._error, self._starts = None, self._starts + 1
         checkpoint = Path(self._folder.name) / str(self._starts)
         try:
-            frame = self._session.readStream.format("gapless_log").load()
+            frame = self._session.readStream.format(self._name).load()
             writer = frame.writeStream.foreachBatch(self._each)
             self._query = writer.option("checkpointLocation", checkpoint.as_uri()).start()
         except (PySparkException, Py4JError) as error:
