@@ -244,8 +244,10 @@ def test_on_kafka_and_redis_it_is_the_same(spark, kafka, redis, tmp_path):
     pieces = list(slices(shop, 20))
     asked, orders = pushed(shop, pieces[:10])
     assert taken(on_spark(shop)[0]) == orders
-    asked += pushed(shop, pieces[10:])[0]
-    embedded(shop)
+    assert taken(embedded(shop)) == 0
+    more, orders = pushed(shop, pieces[10:])
+    asked += more
+    assert taken(embedded(shop)) == orders
     assert taken(on_spark(shop)[0]) == 0
     check_everything(shop, asked)
     close(shop)
