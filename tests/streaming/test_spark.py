@@ -30,7 +30,7 @@ from gapless.workspace.executors import Place, begin, bring_on, opened_log
 from gapless.workspace.spark_streaming import check_reachable, open_spark_stream
 from gapless.workspace.streaming import StreamOptions
 from gapless.workspace.upkeep import Upkeep
-from tests.streaming.processes import Worker, check_everything, make_shop, push, slices, wait_for
+from tests.streaming.processes import Worker, answers, check_everything, make_shop, push, slices, wait_for
 
 MASTER = "spark:local[2]"
 
@@ -249,6 +249,7 @@ def test_on_kafka_and_redis_it_is_the_same(spark, kafka, redis, tmp_path):
     asked += more
     assert taken(embedded(shop)) == orders
     assert taken(on_spark(shop)[0]) == 0
+    wait_for(lambda: len(answers(shop)) >= asked)  # a broker shows a transaction a moment later
     check_everything(shop, asked)
     close(shop)
 
