@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import uuid
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,31 +22,47 @@ __all__ = ["PartFiles", "check_parts", "remove_others", "some_there"]
 
 @dataclass(frozen=True)
 class PartFiles:
-    """See `PartWriter`. Each call writes under names of its own, which all end in the token of the append."""
+    """See `PartWriter`. Each call writes under names of its own, which all end in the token of the append.
+
+    Parameters:
+        before — rows that the table holds already: what is appended stands behind them.
+    """
 
     folder: Path
     schema: pa.Schema
     token: str
+    before: int
     sizes: Sizes
 
     def write(self, first_row: int, batches: Iterable[pa.RecordBatch]) -> Part:
         """See PartWriter.write."""
-        own = f"{uuid.uuid4().hex}-{self.token}"
-        writer = FileWriter(self.folder, self.schema, own, first_row, None, self.sizes)
         try:
-            for batch in batches:
-                writer.write(plain_batch(batch))
-            writer.close()
-            for path in writer.paths:
-                _sync(path)
+            with self._own_name() as own:
+                writer = FileWriter(self.folder, self.schema, own, self.before + first_row, None, self.sizes)
+                try:
+                    for batch in batches:
+                        writer.write(plain_batch(batch))
+                    writer.close()
+                finally:
+                    writer.abandon()
+                for path in writer.paths:
+                    _sync(path)
         except OSError as problem:
-            writer.abandon()
             if isinstance(problem, StorageError):
                 raise
-            raise storage_error(
-                problem, self.folder, "write rows (is this folder the same one on every host?)"
-            ) from problem
+            raise storage_error(problem, self.folder, "write rows (is it the same folder on every host?)") from problem
         return Part(tuple(path.name for path in writer.paths), writer.rows)
+
+    @contextmanager
+    def _own_name(self) -> Iterator[str]:
+        """A name that nobody else has: an empty file holds it meanwhile, and goes with the others if all ends here."""
+        suffix = f"-{self.token}.parquet"
+        handle, held = tempfile.mkstemp(prefix="held-", suffix=suffix, dir=self.folder)
+        os.close(handle)
+        try:
+            yield Path(held).name.removeprefix("held-").removesuffix(".parquet")
+        finally:
+            Path(held).unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

@@ -14,29 +14,22 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
 
-from gapless.adapters.delta.columns import check_same_columns, check_same_types, plain_batch, plain_schema
+from gapless.adapters.delta.appending import Append
 from gapless.adapters.delta.failures import storage_error
-from gapless.adapters.delta.files import FileWriter, Sizes, add_action
-from gapless.adapters.delta.journal import Disk, Intent, Journal
+from gapless.adapters.delta.files import Sizes
+from gapless.adapters.delta.journal import Disk, Journal
 from gapless.adapters.delta.log import (
     DataFile,
-    add_columns,
     arrow_schema,
     batches_of,
-    commit,
     data_files,
     open_table,
-    rows_committed,
 )
-from gapless.adapters.delta.parts import PartFiles, check_parts, remove_others, some_there
 from gapless.adapters.delta.scan import FileSplit, scan, splits, to_us
 from gapless.errors import (
     CorruptData,
@@ -98,10 +91,8 @@ class DeltaStore:
         widen: bool = False,
     ) -> Commit:
         """See OfflineStore.append."""
-        path = self._path(table)
-        journal = Journal(path, self._disk)
-        with self._held(table, path, journal):
-            return self._append(table, path, journal, batches, batch_id, offset_column, widen)
+        with self._held(table) as append:
+            return append.rows(batches, batch_id, offset_column=offset_column, widen=widen)
 
     def append_parts(
         self,
@@ -112,34 +103,18 @@ class DeltaStore:
         write: Callable[[PartWriter], Iterable[Part]],
     ) -> Commit:
         """See PartAppends.append_parts."""
-        path = self._path(table)
-        journal = Journal(path, self._disk)
-        with self._held(table, path, journal):
-            handle = open_table(path)
-            there = sum(map(batches_of(handle), batch_ids))
-            if handle is not None and there == len(batch_ids):
-                return Commit(table, handle.version(), 0, repeated=True)
-            if there:
-                raise some_there(path, there, len(batch_ids))
-            plain = plain_schema(schema, None)
-            if handle is not None:
-                check_same_columns(plain, arrow_schema(handle), path)
-
-            def fill(token: str, first_row: int) -> tuple[list[Path], int]:
-                parts = list(write(PartFiles(path, plain, token, self._sizes)))
-                self._fault("writing", table)
-                files = check_parts(path, parts)
-                remove_others(path, token, files)
-                return files, sum(part.rows for part in parts)
-
-            return self._filled(table, path, journal, handle, plain, batch_ids, fill)
+        with self._held(table) as append:
+            return append.parts(schema, batch_ids, write)
 
     @contextmanager
-    def _held(self, table: str, path: Path, journal: Journal) -> Iterator[None]:
+    def _held(self, table: str) -> Iterator[Append]:
+        """The table is this writer's while the block runs."""
+        path = self._path(table)
+        append = Append(table, path, Journal(path, self._disk), self._disk, self._fault, self._sizes)
         try:
-            with journal.exclusive():
+            with append.journal.exclusive():
                 self._fault("locked", table)
-                yield
+                yield append
         except (PermissionError, NotADirectoryError, FileExistsError) as problem:
             if isinstance(problem, GaplessError):
                 raise
@@ -254,115 +229,6 @@ class DeltaStore:
             allowed=", ".join(known) or "(the store is empty)",
             next_step=f"did you mean {guess!r}?" if guess else "ingest into it first",
         )
-
-    def _append(
-        self, table: str, path: Path, journal: Journal, batches: pa.RecordBatchReader, batch_id: str,
-        offset_column: str | None, widen: bool,
-    ) -> Commit:  # fmt: skip
-        handle = open_table(path)
-        if handle is not None and batches_of(handle)(batch_id):
-            return Commit(table, handle.version(), 0, repeated=True)
-        schema = plain_schema(batches.schema, offset_column)
-        if handle is not None and widen:
-            handle = self._widened(table, path, handle, journal, schema)
-        elif handle is not None:
-            check_same_columns(schema, arrow_schema(handle), path)
-
-        def fill(token: str, first_row: int) -> tuple[list[Path], int]:
-            writer = FileWriter(path, schema, token, first_row, offset_column, self._sizes)
-            try:
-                self._write(table, writer, batches)
-            except BaseException:
-                writer.abandon()
-                raise
-            return writer.paths, writer.rows
-
-        return self._filled(table, path, journal, handle, schema, [batch_id], fill)
-
-    def _filled(
-        self, table: str, path: Path, journal: Journal, handle: DeltaTable | None, schema: pa.Schema,
-        batch_ids: Sequence[str], fill: Callable[[str, int], tuple[list[Path], int]],
-    ) -> Commit:  # fmt: skip
-        """One commit of the files that `fill(token, first row)` writes; gives them and how many rows they hold."""
-        intent = _intent(batch_ids, 0 if handle is None else handle.version() + 1)
-        before, rows = rows_committed(handle), 0
-        try:
-            journal.begin(intent)
-            self._fault("noted", table)
-            files, rows = fill(intent.token, before)
-            for file in files:
-                self._disk.sync(file)
-            self._disk.sync(path)
-            actions = [add_action(file) for file in files]
-            journal.begin(replace(intent, files=tuple(file.name for file in files)))
-            self._fault("synced", table)
-            version = commit(
-                path, handle, actions, schema,
-                batch_ids=batch_ids, rows=rows, total_rows=before + rows, token=intent.token,
-            )  # fmt: skip
-            self._fault("committed", table)
-        except BaseException as problem:
-            if not journal.settle():  # an error whose commit went through all the same is not an error
-                if isinstance(problem, OSError) and type(problem) is OSError:
-                    raise storage_error(problem, path, "write to the table") from problem
-                raise
-            if not isinstance(problem, Exception):
-                raise
-            return Commit(table, intent.version, rows, repeated=False)
-        self._make_durable(table, path, journal, version)
-        return Commit(table, version, rows, repeated=False)
-
-    def _widened(self, table: str, path: Path, handle: DeltaTable, journal: Journal, schema: pa.Schema) -> DeltaTable:
-        """The table with the columns that it lacks: a version of its own, with the same rows."""
-        old = arrow_schema(handle)
-        check_same_types(schema, old, path)
-        added = pa.schema([field for field in schema if field.name not in old.names])
-        if not added.names:
-            return handle
-        intent = _intent([f"columns {', '.join(added.names)}"], handle.version() + 1)
-        journal.begin(intent)
-        self._fault("noted", table)
-        try:
-            add_columns(path, handle, added, token=intent.token)
-            self._fault("committed", table)
-        finally:
-            journal.settle()
-        wider = open_table(path)
-        assert wider is not None
-        return wider
-
-    def _write(self, table: str, writer: FileWriter, batches: pa.RecordBatchReader) -> None:
-        for batch in batches:
-            writer.write(plain_batch(batch))
-            self._fault("writing", table)
-        writer.close()
-        self._fault("written", table)
-
-    def _make_durable(self, table: str, path: Path, journal: Journal, version: int) -> None:
-        self._disk.sync(path)  # the name of a new _delta_log
-        journal.settle()
-        self._fault("durable", table)
-        if version % _CHECKPOINT_EVERY == _CHECKPOINT_EVERY - 1:
-            self._checkpoint(path)
-        self._fault("settled", table)
-
-    def _checkpoint(self, path: Path) -> None:
-        """Opening stays fast; the log itself is complete without it."""
-        handle = open_table(path)
-        assert handle is not None
-        log = path / "_delta_log"
-        try:
-            handle.create_checkpoint()
-        except DeltaError as problem:
-            raise storage_error(problem, log, "write a checkpoint of the log (the rows are in)") from problem
-        for file in [*log.glob(f"{handle.version():020d}*.parquet"), log / "_last_checkpoint", log]:
-            self._disk.sync(file)
-
-
-def _intent(batch_ids: Sequence[str], version: int) -> Intent:
-    """Named by what it writes: a second try has the same names, and the first one's files are gone by then."""
-    token = sha256(":".join([str(version), *batch_ids]).encode()).hexdigest()[:32]
-    return Intent(token, version, batches=len(batch_ids))
 
 
 def _local(root: str | Path) -> Path:

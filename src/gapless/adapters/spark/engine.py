@@ -7,8 +7,9 @@ value) and nothing of what is in a value.
 from __future__ import annotations
 
 import pickle
-import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import count
 from types import ModuleType
 
 from py4j.protocol import Py4JError
@@ -31,6 +32,9 @@ _SQL_SETTINGS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "1024",
     "spark.sql.execution.arrow.maxBytesPerBatch": str(32 << 20),  # a row here may be some megabytes
 }
+
+_RUNS = count()
+"""Names a group of jobs: a process has one context."""
 
 
 class SparkEngine:
@@ -63,13 +67,12 @@ class SparkEngine:
         Raises: as `open_session` and `ship`.
         """
         own = SparkContext._active_spark_context is None
-        session = open_session(master)
-        try:
-            ship(session, libraries=libraries)
-        except BaseException:
+        with ExitStack() as stack:
+            session = open_session(master)
             if own:
-                session.stop()
-            raise
+                stack.callback(session.stop)
+            ship(session, libraries=libraries)
+            stack.pop_all()
         return cls(session, stops=own, authors=authors)
 
     @property
@@ -81,7 +84,7 @@ class SparkEngine:
     def run(self, stage: Stage, *, progress: Progress | None = None, at_once: bool = False) -> Iterator[Piece]:
         """See BatchEngine.run."""
         context = self._session.sparkContext
-        group = f"gapless-{uuid.uuid4().hex}"
+        group = f"gapless-{next(_RUNS)}"
         done = False
         try:
             context.setJobGroup(group, f"gapless: {stage.name}", interruptOnCancel=True)
