@@ -27,6 +27,7 @@ BENCHES = {
     "row": "35 on-demand expressions of one row in Python",
     "typescript": "the same 35 expressions in Node and Chromium, and how large they are",
     "exported": "answers of an exported package in Node and Chromium, and how large it is",
+    "spark": "a training set of 20M events on Spark, against the local engine and Spark's own windows",
     "scale": "one and two stream workers on Kafka and Redis",
 }
 

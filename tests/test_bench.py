@@ -30,6 +30,7 @@ ALONE = [
     "row",
     "typescript",
     "exported",
+    "spark",
 ]
 
 
