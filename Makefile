@@ -25,7 +25,7 @@ demo: setup ## run the flights example from raw files to recomputed predictions
 
 test: check servers ## what CI runs: linters, types, every test, every example in the documentation, the page of parity
 	@rm -rf .cache/parity
-	@$(PY) -m pytest -n 2 --dist loadgroup --hypothesis-profile=ci $(ARGS)
+	@$(PY) -m pytest -n 2 --hypothesis-profile=ci $(ARGS)
 	@$(if $(strip $(ARGS)),:,$(PY) scripts/parity.py --check)
 
 check: setup ## linters and types only

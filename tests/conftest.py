@@ -75,11 +75,3 @@ def spark() -> SparkSession:
     from tests.spark import local_session
 
     return local_session()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that use Spark run in one process, one after the other: its Java process is large and slow to start."""
-    for item in items:
-        if "spark" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("spark"))

@@ -47,8 +47,7 @@ def prepare(options: dict[str, Any]) -> Any:
         limits = replace(Limits(), workers=options["threads"])
         pa.set_cpu_count(options["threads"])
         return lambda: training_batches(wanted, sources, known_by_us=KNOWN_BY_US, limits=limits)
-    entered = open_engine(options["engine"], Path.cwd())
-    engine = entered.__enter__()
+    engine = ExitStack().enter_context(open_engine(options["engine"], Path.cwd()))  # until the process ends
     assert engine is not None
     tables = Tables(store, sources.versions, sources.rows)
     label = LabelLookup.of(wanted, KNOWN_BY_US)

@@ -19,8 +19,6 @@ from gapless.errors import Transient
 from tests.adapters.spark.pythons import python_without
 from tests.spark import cluster_session, spark_cluster
 
-pytestmark = pytest.mark.xdist_group("spark")  # clusters are large
-
 HERE = digest_of(files_of(Path(str(gapless.__file__)).parent))
 
 SCORE = """
