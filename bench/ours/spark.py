@@ -17,13 +17,13 @@ import gapless as gl
 from bench.child import serve
 from bench.ours.model import EVENTS, REQUESTS, files, model
 from gapless.adapters.delta import DeltaStore
+from gapless.adapters.spark import SparkEngine
 from gapless.arrow import TIMESTAMP
 from gapless.distributing import LabelLookup, Tables
 from gapless.distributing import compute as compute_by
 from gapless.features import Limits, StoreSources
 from gapless.ingest import ingest
 from gapless.training.training_set import training_batches
-from gapless.workspace.engines import open_engine
 
 HOT_SHARE = 0.2
 """Of the events that one key has in the skewed history."""
@@ -47,8 +47,7 @@ def prepare(options: dict[str, Any]) -> Any:
         limits = replace(Limits(), workers=options["threads"])
         pa.set_cpu_count(options["threads"])
         return lambda: training_batches(wanted, sources, known_by_us=KNOWN_BY_US, limits=limits)
-    engine = ExitStack().enter_context(open_engine(options["engine"], Path.cwd()))  # until the process ends
-    assert engine is not None
+    engine = SparkEngine.open(options["engine"], libraries=("deltalake", "msgspec", "numba", "numpy", "pyarrow"))
     tables = Tables(store, sources.versions, sources.rows)
     label = LabelLookup.of(wanted, KNOWN_BY_US)
 

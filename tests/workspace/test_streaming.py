@@ -209,3 +209,20 @@ def test_a_second_stream_of_the_embedded_log_stands_by(shop, stream):
     assert len(answers(shop)) == asked
     standing_by.close()
     other.events.close()
+
+
+def test_requests_answered_long_after_their_state_went_on_are_told_apart_and_verified(shop):
+    """State is kept without answers for a while; more comes before anybody answers what waited."""
+    first = shop.stream(StreamOptions(Limits(refresh_us=1)))
+    first.run_to_end()  # from here on requests are waited for
+    first.close()
+    asked = pushed(shop, 26)
+    silent = shop.stream(StreamOptions(Limits(refresh_us=1), answer=False))
+    silent.run_to_end()
+    silent.close()
+    asked += pushed(shop, 14, first=26)
+    late = shop.stream(StreamOptions(Limits(refresh_us=1)))
+    late.run_to_end()
+    late.close()
+    verified = check_everything(shop, asked)
+    assert verified.proven["asked_in_past"] > 0

@@ -89,7 +89,10 @@ class Recent:
                 del self._of_key[key]
 
     def as_of(self, key: bytes, current: bytes | None, at_us: int) -> bytes | None:
-        """The record of a key with the events that are visible at an instant and no other, as far back as is known.
+        """The record of a key with the events that are visible at an instant and no other.
+
+        Where the instant lies further back than is known, it is the current record, whose newest event says so: with
+        some later events and without others, nobody could tell afterwards which ones were in.
 
         Parameters:
             current — the record after the newest batch.
@@ -103,22 +106,21 @@ class Recent:
         record = unpack(current)
         if record.newest_us <= at_us:
             return current
-        base, steps = self._back(key, at_us)
-        return current if not steps else self._made(record.position, base, key, steps, at_us)
+        found = self._back(key, at_us)
+        return current if found is None else self._made(record.position, *found, key, at_us)
 
-    def _back(self, key: bytes, at_us: int) -> tuple[Record | None, list[Step]]:
-        """(the newest record that holds nothing that was not visible, else the oldest; the batches since)."""
-        base: Record | None = None
+    def _back(self, key: bytes, at_us: int) -> tuple[Record | None, list[Step]] | None:
+        """(the newest record that holds nothing that was not visible; the batches since); None where there is none."""
         steps: list[Step] = []
         for step in reversed(self._of_key[key]):
             data = step.before[key]
             base = None if data is None else unpack(data)
             steps.append(step)
             if base is None or base.newest_us <= at_us:
-                break
-        return base, steps
+                return base, steps
+        return None
 
-    def _made(self, position: int, base: Record | None, key: bytes, steps: list[Step], at_us: int) -> bytes:
+    def _made(self, position: int, base: Record | None, steps: list[Step], key: bytes, at_us: int) -> bytes:
         plan = self._layout.plan
         if base is None:
             base = Record(position, BEGINNING, b"", b"")
