@@ -87,10 +87,8 @@ def _differences(left: pa.Table, right: pa.Table) -> tuple[int, int]:
     """(values, those with other bits); null is equal to null alone."""
     if left.schema.names != right.schema.names or left.num_rows != right.num_rows:
         return left.num_rows * left.num_columns, left.num_rows * left.num_columns
-    counts = [
-        _unequal(left.column(name).combine_chunks(), right.column(name).combine_chunks()) for name in left.schema.names
-    ]
-    return left.num_rows * left.num_columns, sum(counts)
+    pairs = ((left.column(name).combine_chunks(), right.column(name).combine_chunks()) for name in left.schema.names)
+    return left.num_rows * left.num_columns, sum(_unequal(*pair) for pair in pairs)
 
 
 def _unequal(left: pa.Array, right: pa.Array) -> int:
