@@ -36,7 +36,7 @@ __all__ = [
     "started",
 ]
 
-_START_S = 30.0
+_START_S = 90.0
 _PAUSE_S = 0.02
 _LEFT_OVER = "pre-existing shared memory block"
 """Postgres that was killed a moment ago: its children take notice, and are gone soon."""

@@ -29,7 +29,7 @@ def bucket_of(keys: Sequence[pa.Array], buckets: int) -> npt.NDArray[np.uint16]:
     Examples:
         >>> a = bucket_of([pa.array(["JFK", "LGA", "JFK"]), pa.array([1.0, 2.0, 1.0])], 100)
         >>> b = bucket_of([pa.array(["LGA", "JFK"]), pa.array([2.0, 1.0])], 100)
-        >>> a[0] == a[2] == b[1], a[1] == b[0]
+        >>> bool(a[0] == a[2] == b[1]), bool(a[1] == b[0])
         (True, True)
     """
     mixed = np.zeros(len(keys[0]), np.uint64)

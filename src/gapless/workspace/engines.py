@@ -62,7 +62,7 @@ def _loaded_from(folder: Path) -> list[ModuleType]:
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         own = file is not None and Path(file).is_relative_to(folder) and not Path(file).is_relative_to(sys.prefix)
-        if own and name != "__main__":
+        if own and name.partition(".")[0] not in ("gapless", "__main__"):
             found.append(module)
     return found
 

@@ -91,16 +91,28 @@ class TransactionalWriter:
             produce(producer, topic, record, delivery.callback(index), self._timeout_s)
         passed("commit.produced")
         if offsets:
-            _within(
-                self._timeout_s + _SLACK_S,
-                lambda: producer.send_offsets_to_transaction(offsets, identity, self._timeout_s),
-            )
+            self._send_offsets(producer, offsets, identity, delivery)
         passed("commit.offsets")
         left = producer.flush(self._timeout_s)
         if left or delivery.error is not None:
             raise KafkaException(delivery.error or KafkaError(KafkaError._TIMED_OUT))
         producer.commit_transaction(self._timeout_s)
         return delivery.places
+
+    def _send_offsets(self, producer: Producer, offsets: list[At], identity: Any, delivery: Delivery) -> None:
+        """Where the brokers have refused a record meanwhile, that is what is raised: the client says only that the
+        transaction is in no state to go on.
+        """
+        try:
+            _within(
+                self._timeout_s + _SLACK_S,
+                lambda: producer.send_offsets_to_transaction(offsets, identity, self._timeout_s),
+            )
+        except KafkaException:
+            producer.flush(_SLACK_S)
+            if delivery.error is not None:
+                raise KafkaException(delivery.error) from None
+            raise
 
     def _ready(self) -> Producer:
         """A producer without a transaction. What another one of this id left open is ended by its start."""
