@@ -14,6 +14,7 @@ import pyarrow as pa
 from gapless.adapters.delta.columns import plain_batch
 from gapless.adapters.delta.failures import storage_error
 from gapless.adapters.delta.files import FileWriter, Sizes
+from gapless.adapters.delta.journal import Disk
 from gapless.errors import Conflict, StorageError
 from gapless.ports.offline import Part
 
@@ -46,7 +47,7 @@ class PartFiles:
                 finally:
                     writer.abandon()
                 for path in writer.paths:
-                    _sync(path)
+                    Disk().sync(path)
         except OSError as problem:
             if isinstance(problem, StorageError):
                 raise
@@ -63,14 +64,6 @@ class PartFiles:
             yield Path(held).name.removeprefix("held-").removesuffix(".parquet")
         finally:
             Path(held).unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def check_parts(folder: Path, parts: Iterable[Part]) -> list[Path]:
