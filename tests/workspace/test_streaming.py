@@ -211,18 +211,20 @@ def test_a_second_stream_of_the_embedded_log_stands_by(shop, stream):
     other.events.close()
 
 
-def test_requests_answered_long_after_their_state_went_on_are_told_apart_and_verified(shop):
+@pytest.mark.parametrize("first", [6, 12])
+def test_requests_answered_long_after_their_state_went_on_are_told_apart_and_verified(shop, first):
     """State is kept without answers for a while; more comes before anybody answers what waited."""
-    first = shop.stream(StreamOptions(Limits(refresh_us=1)))
-    first.run_to_end()  # from here on requests are waited for
-    first.close()
-    asked = pushed(shop, 26)
-    silent = shop.stream(StreamOptions(Limits(refresh_us=1), answer=False))
-    silent.run_to_end()
-    silent.close()
-    asked += pushed(shop, 14, first=26)
-    late = shop.stream(StreamOptions(Limits(refresh_us=1)))
-    late.run_to_end()
-    late.close()
+    _streamed(shop)  # from here on requests are waited for
+    asked = pushed(shop, first)
+    _streamed(shop, answer=False)
+    asked += pushed(shop, 100, first=first)
+    _streamed(shop)
     verified = check_everything(shop, asked)
     assert verified.proven["asked_in_past"] > 0
+
+
+def _streamed(shop, *, answer=True):
+    """A stream of its own comes to the end of the log."""
+    opened = shop.stream(StreamOptions(answer=answer))
+    opened.run_to_end()
+    opened.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any, NamedTuple
 
 from gapless.features import Group
@@ -148,11 +148,13 @@ def _stopped(asked: Asked, visible: Sequence[Event]) -> Iterator[Outcome]:
 
 
 def _early(asked: Asked, how: str) -> Iterator[Outcome]:
-    """The state with some later events of each part, those with the most first."""
+    """The state with some later events of each part: all of some parts and none of others, which is the rule, then
+    others, those with the most first."""
     inside = asked.inside
     parts = sorted({event.partition for event in inside})
     choices = [list(_later(asked.at_us, [e for e in inside if e.partition == part], part)) for part in parts]
-    for chosen in islice(product(*choices), _MOST):
+    ends = product(*((found[0], found[-1]) if len(found) > 1 else found for found in choices))
+    for chosen in chain(islice(ends, _MOST), islice(product(*choices), _MOST)):
         later = frozenset[Event]().union(*chosen)
         if later:
             events = [event for event in inside if event.visible_from <= asked.at_us or event in later]
