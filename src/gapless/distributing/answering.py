@@ -8,12 +8,11 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gapless.arrow import KNOWN_AT, TIMESTAMP, schema_to_arrow, to_numpy
 from gapless.distributing.blocks import cut, packed, unpacked
 from gapless.distributing.routes import EVENTS, REQUESTS, ROW, SLICE, Route, route_at
-from gapless.features import DerivedSources, Group, Limits, SourceReader, group_columns
+from gapless.features import DerivedSources, Group, Limits, SourceReader, group_columns, within
 from gapless.ports.engine import Piece, orderly
 from gapless.product import EventSource
 from gapless.schema import Type
@@ -49,7 +48,6 @@ class GroupLookup:
     group: Group
     at: str
     types: Mapping[str, Type]
-    known_by_us: int | None
 
     @property
     def source(self) -> EventSource:
@@ -59,9 +57,8 @@ class GroupLookup:
     def columns(self, requests: pa.RecordBatch, sources: SourceReader) -> Mapping[str, pa.Array]:
         """See Lookup."""
         at, _ = to_numpy(requests.column(self.at))
-        return group_columns(
-            self.group, requests, at, sources, self.types, known_by_us=self.known_by_us, limits=_LIMITS
-        )
+        # What became known too late was not sent here.
+        return group_columns(self.group, requests, at, sources, self.types, known_by_us=None, limits=_LIMITS)
 
 
 @dataclass(frozen=True)
@@ -128,19 +125,10 @@ class _BucketEvents(DerivedSources):
         names = [*columns, KNOWN_AT]
         types = schema_to_arrow(self._source.columns).append(pa.field(KNOWN_AT, TIMESTAMP))
         schema = pa.schema([types.field(name) for name in names])
-        cut = (_within(batch, self._source.event_time, start_us, end_us).select(names) for batch in self._batches)
+        time = self._source.event_time
+        cut = (b.filter(within(b.column(time), start_us, end_us)).select(names) for b in self._batches)
         return pa.RecordBatchReader.from_batches(schema, (batch for batch in cut if batch.num_rows))
 
     def rows(self, source: EventSource) -> int:
         """See SourceReader."""
         return sum(batch.num_rows for batch in self._batches)
-
-
-def _within(batch: pa.RecordBatch, time: str, start_us: int | None, end_us: int | None) -> pa.RecordBatch:
-    at = batch.column(time).view(pa.int64())
-    keep = pc.is_valid(at)
-    if start_us is not None:
-        keep = pc.and_(keep, pc.greater_equal(at, start_us))
-    if end_us is not None:
-        keep = pc.and_(keep, pc.less(at, end_us))
-    return batch.filter(keep)

@@ -10,7 +10,7 @@ from gapless.distributing.assembling import Assembled, AssembleSlices
 from gapless.distributing.labelling import LabelLookup
 from gapless.distributing.routes import Route, routed
 from gapless.distributing.scanning import EventTask, RequestTask, ScanEvents, ScanRequests
-from gapless.features import plan_groups, split_source
+from gapless.features import SPLIT_ROWS, plan_groups, split_source
 from gapless.ports.engine import Piece, Stage
 from gapless.ports.offline import SplitReads
 from gapless.product import EventSource, FeatureSet, stored_columns
@@ -31,7 +31,7 @@ class Sizes:
 
     slots: int
     bucket_rows: int = 1 << 21
-    split_rows: int = 1 << 20
+    split_rows: int = SPLIT_ROWS
     slice_rows: int = 1 << 16
 
     def buckets(self, rows: int) -> int:
@@ -75,7 +75,7 @@ def plan_stages(
     finish: Callable[[Assembled], Iterable[Piece]],
 ) -> Stage:
     """The last of the stages that compute the features of these requests, and what `finish` makes of them."""
-    lookups, routes, starts = _lookups(features, label, span, tables, sizes, known_by_us)
+    lookups, routes, starts = _lookups(features, label, span, tables, sizes)
     events = tuple(_event_tasks(lookups, routes, starts, span, tables, sizes))
     passing, passes = sum(route.buckets for route in routes), min(sizes.slots, len(tasks))
     scans = [
@@ -104,7 +104,6 @@ def _lookups(
     span: Span,
     tables: Tables,
     sizes: Sizes,
-    known_by_us: int | None,
 ) -> _Lookups:
     """Lookups, their routes, and which events each can see, by time: [start, end)."""
     at = features.requests.event_time
@@ -113,7 +112,7 @@ def _lookups(
     times: list[tuple[int | None, int]] = []
     for group in plan_groups(features.views):
         types = {name: features.outputs[name] for name in group.output_columns}
-        found.append(GroupLookup(group, at, types, known_by_us))
+        found.append(GroupLookup(group, at, types))
         buckets = sizes.buckets(tables.rows(group.source.origin) + span.rows)
         wanted.append((group.source.name, group.keys, [at], sorted(group.columns), buckets))
         times.append((group.start_us(span.first_us), span.last_us))

@@ -10,8 +10,6 @@ import pickle
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -20,17 +18,13 @@ from gapless.distributing.computing import Slicing, run_slices
 from gapless.distributing.planning import Sizes, Tables
 from gapless.features import checked_requests, chunked
 from gapless.ports.engine import BatchEngine, Piece, Progress
-from gapless.ports.offline import OfflineStore, Part, PartAppends, PartWriter
+from gapless.ports.offline import Part, PartWriter, SharedStore
 from gapless.ports.scorer import Scorer
 from gapless.product import FeatureSet
 from gapless.product.trust import LEVELS
 from gapless.serving import Answering, Judge, PredictReport, Version, prediction_schema, scored, trust_levels
 
 __all__ = ["Responding", "predict"]
-
-
-class PredictionStore(OfflineStore, PartAppends, Protocol):
-    """Where answers go."""
 
 
 @dataclass(frozen=True)
@@ -65,26 +59,15 @@ class Responding:
 
     def answering(self) -> Answering:
         """With a scorer of this process."""
-        scorer = _opened(self.version.bundle_hash, _Opening(self.open_scorer))
-        return Answering(self.features, self.version, scorer, self.judge, self.as_of_us, self.known_by_us)
+        bundle = self.version.bundle_hash
+        if bundle not in _SCORERS:
+            _SCORERS.clear()
+            _SCORERS[bundle] = self.open_scorer()
+        return Answering(self.features, self.version, _SCORERS[bundle], self.judge, self.as_of_us, self.known_by_us)
 
 
-class _Opening:
-    """A function that is equal to any other: the hash of the bundle beside it says which scorer it opens."""
-
-    def __init__(self, opens: Callable[[], Scorer]) -> None:
-        self.opens = opens
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Opening)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(maxsize=2)
-def _opened(bundle_hash: str, opening: _Opening) -> Scorer:
-    return opening.opens()
+_SCORERS: dict[str, Scorer] = {}
+"""Of this process, by the hash of the bundle: the last one that was needed."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +97,7 @@ def predict(
     responding: Responding,
     requests: pa.Table | pa.RecordBatchReader,
     tables: Tables,
-    store: PredictionStore,
+    store: SharedStore,
     table: str,
     *,
     run: str,

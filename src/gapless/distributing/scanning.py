@@ -13,7 +13,7 @@ import pyarrow as pa
 from gapless.arrow import KNOWN_AT, to_numpy
 from gapless.distributing.blocks import packed, unpacked
 from gapless.distributing.routes import OWN, ROW, SLICE, Route, by_source
-from gapless.features import Deriving, SourceSplit
+from gapless.features import Deriving, SourceSplit, gathered
 from gapless.ports.engine import Piece
 from gapless.product import EventSource
 
@@ -118,7 +118,7 @@ class ScanEvents:
             task: EventTask = pickle.loads(piece.value)
             columns = sorted({column for route in routes[task.source] for column in route.columns})
             batches = read_derived(deriving, self.sources[task.source], columns, self._known(task.split.read()))
-            for number, batch in enumerate(_gathered(batches)):
+            for number, batch in enumerate(gathered(batches, _DEALT_ROWS)):
                 for route in routes[task.source]:
                     yield from route.events(batch, task.ordinal << 32 | number)
 
@@ -129,17 +129,6 @@ class ScanEvents:
                 batch = batch.filter(pa.array(known <= self.known_by_us))
             if batch.num_rows:
                 yield batch
-
-
-def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    held: list[pa.RecordBatch] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(each.num_rows for each in held) >= _DEALT_ROWS:
-            yield pa.concat_batches(held)
-            held = []
-    if held:
-        yield pa.concat_batches(held)
 
 
 def read_derived(

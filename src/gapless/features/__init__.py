@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gapless.features.compute import Limits, chunked, compute, group_columns, one_batch, with_on_demand
+from gapless.features.compute import Limits, chunked, compute, gathered, group_columns, one_batch, with_on_demand
 from gapless.features.derived import DerivedSources, Deriving, FunctionRun
 from gapless.features.derived_values import derived_columns
 from gapless.features.keys import KeyIndex
@@ -11,7 +11,7 @@ from gapless.features.parallel import ahead, in_order
 from gapless.features.plan import Group, plan_groups
 from gapless.features.requests import checked_requests
 from gapless.features.row_wise import check_row_wise
-from gapless.features.sources import SourceReader, TableSources
+from gapless.features.sources import SourceReader, TableSources, within
 from gapless.features.splits import SPLIT_ROWS, SourceSplit, split_source, split_table
 from gapless.features.stored import StoreSources, newest_versions, pinned_tables, read_table
 
@@ -34,6 +34,7 @@ __all__ = [
     "compute",
     "derived_columns",
     "float32_matrix",
+    "gathered",
     "group_columns",
     "in_order",
     "newest_versions",
@@ -44,4 +45,5 @@ __all__ = [
     "split_source",
     "split_table",
     "with_on_demand",
+    "within",
 ]

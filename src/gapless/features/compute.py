@@ -25,7 +25,7 @@ from gapless.product import FeatureSet, Model
 from gapless.schema import Type
 from gapless.windows import Column, Queries, aggregate, time_order
 
-__all__ = ["Limits", "chunked", "compute", "group_columns", "one_batch", "with_on_demand"]
+__all__ = ["Limits", "chunked", "compute", "gathered", "group_columns", "one_batch", "with_on_demand"]
 
 Array = npt.NDArray[Any]
 
@@ -183,7 +183,7 @@ def _visible(group: Group, at: Array, sources: SourceReader, known_by_us: int | 
         return
     start = group.start_us(int(at.min()))
     reader = sources.read(group.source, sorted(group.columns), start_us=start, end_us=int(at.max()))
-    for batch in ahead(_gathered(reader, _ENCODED_ROWS)):
+    for batch in ahead(gathered(reader, _ENCODED_ROWS)):
         if known_by_us is not None:
             known, _ = to_numpy(batch.column(KNOWN_AT))
             batch = batch.filter(pa.array(known <= known_by_us))
@@ -191,7 +191,7 @@ def _visible(group: Group, at: Array, sources: SourceReader, known_by_us: int | 
             yield batch
 
 
-def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+def gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     """Batches of at least so many rows: encoding keys has a cost for each batch that grows with the keys."""
     held: list[pa.RecordBatch] = []
     count = 0

@@ -12,7 +12,7 @@ from gapless.arrow import KNOWN_AT, TIMESTAMP, schema_to_arrow
 from gapless.errors import InputError, NotFound, UnknownName
 from gapless.product import EventSource
 
-__all__ = ["SourceReader", "TableSources"]
+__all__ = ["SourceReader", "TableSources", "within"]
 
 
 _UNKNOWN_ROWS = 20_000_000  # of a table that is a function: enough buckets for what fits a laptop
@@ -94,7 +94,7 @@ def _shaped(
             )
     arrays = [_cast(by_name[name], out.field(name).type, name) for name in columns]
     shaped = pa.RecordBatch.from_arrays([*arrays, _cast(known, TIMESTAMP, KNOWN_AT)], schema=out)
-    return shaped.filter(_within(time, start_us, end_us)) if (start_us, end_us) != (None, None) else shaped
+    return shaped.filter(within(time, start_us, end_us)) if (start_us, end_us) != (None, None) else shaped
 
 
 def _cast(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
@@ -106,7 +106,8 @@ def _cast(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
         ) from error
 
 
-def _within(time: pa.Array, start_us: int | None, end_us: int | None) -> pa.Array:
+def within(time: pa.Array, start_us: int | None, end_us: int | None) -> pa.Array:
+    """Which instants lie in [start_us, end_us); None is open, null is outside."""
     us = time.cast(pa.int64())
     keep = pc.is_valid(us)
     if start_us is not None:

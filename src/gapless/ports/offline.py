@@ -14,6 +14,7 @@ __all__ = [
     "Part",
     "PartAppends",
     "PartWriter",
+    "SharedStore",
     "SplitReads",
     "TableSplit",
     "TableStats",
@@ -215,3 +216,7 @@ class PartAppends(Protocol):
             `Commit.repeated`.
         """
         ...
+
+
+class SharedStore(OfflineStore, SplitReads, PartAppends, Protocol):
+    """A store whose tables many machines read and write at once."""

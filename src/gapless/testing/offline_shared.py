@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
 
 import pyarrow as pa
 
 from gapless.errors import Conflict, InputError, NotFound, UnknownName
-from gapless.ports.offline import OfflineStore, Part, PartAppends, PartWriter, SplitReads, TimeRange
+from gapless.ports.offline import Part, PartWriter, SharedStore, TimeRange
 from gapless.testing.offline_rows import SCHEMA, append, raises, rows_from, same
 
 __all__ = ["SHARED_STORE_CHECKS", "check_shared_store"]
@@ -17,11 +16,7 @@ __all__ = ["SHARED_STORE_CHECKS", "check_shared_store"]
 _T = "sources/t"
 
 
-class _Store(OfflineStore, SplitReads, PartAppends, Protocol):
-    """A store with both."""
-
-
-Factory = Callable[[str], _Store]
+Factory = Callable[[str], SharedStore]
 """See `offline_rows.Factory`."""
 
 

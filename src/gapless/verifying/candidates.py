@@ -154,7 +154,7 @@ def _early(asked: Asked, how: str) -> Iterator[Outcome]:
     parts = sorted({event.partition for event in inside})
     choices = [list(_later(asked.at_us, [e for e in inside if e.partition == part], part)) for part in parts]
     ends = product(*((found[0], found[-1]) if len(found) > 1 else found for found in choices))
-    for chosen in chain(islice(ends, _MOST), islice(product(*choices), _MOST)):
+    for chosen in dict.fromkeys(chain(islice(ends, _MOST), islice(product(*choices), _MOST))):
         later = frozenset[Event]().union(*chosen)
         if later:
             events = [event for event in inside if event.visible_from <= asked.at_us or event in later]

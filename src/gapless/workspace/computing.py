@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pyarrow as pa
 
 from gapless import distributing
-from gapless.adapters.delta import DeltaStore
 from gapless.distributing import EngineArrivals, LabelLookup, Sizes, Tables
 from gapless.features import DerivedSources, Deriving, StoreSources, compute
 from gapless.online import Arrivals, StoreHistory
@@ -19,13 +19,10 @@ from gapless.workspace.parts import Parts
 
 __all__ = ["arrivals_by", "feature_batches", "labelled_batches", "tables_of"]
 
-Counted = tuple[Callable[[int], None] | None, int | None]
-"""Who is told how many requests are done, and how many there are where that is known."""
-
 
 def tables_of(parts: Parts, sources: StoreSources) -> Tables:
     """The tables of a model's events, for many readers."""
-    return Tables(DeltaStore(parts.settings.offline_path), sources.versions, sources.rows)
+    return Tables(parts.offline, sources.versions, sources.rows)
 
 
 def feature_batches(
@@ -35,14 +32,18 @@ def feature_batches(
     requests: pa.RecordBatchReader,
     sources: StoreSources,
     deriving: Deriving,
-    counted: Counted,
+    progress: Callable[[int], None] | None,
+    asked: Any,
 ) -> Iterator[pa.RecordBatch]:
-    """See `features.compute`."""
-    progress, rows = counted
+    """See `features.compute`.
+
+    Parameters:
+        asked — what the requests are read from, to tell progress by.
+    """
     if engine is None:
         read = DerivedSources(sources, deriving)
         return compute(model, requests, read, limits=parts.limits(), progress=progress)
-    told = rows_done(progress, rows)
+    told = rows_done(progress, parts.count_rows(asked))
     return distributing.compute(engine, model.feature_set, requests, tables_of(parts, sources), progress=told)
 
 
@@ -86,5 +87,4 @@ def labelled_batches(
 
 def arrivals_by(parts: Parts, engine: BatchEngine, history: StoreHistory) -> Arrivals:
     """Tiles of a history, built by an engine."""
-    store = DeltaStore(parts.settings.offline_path)
-    return EngineArrivals(engine, history, store, Sizes(engine.capabilities.slots))
+    return EngineArrivals(engine, history, parts.offline, Sizes(engine.capabilities.slots))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gapless.ports.engine import BatchEngine
     from gapless.ports.events import EventLog
     from gapless.ports.metadata import Metadata
-    from gapless.ports.offline import OfflineStore
+    from gapless.ports.offline import SharedStore
     from gapless.ports.online import OnlineStore
     from gapless.ports.tracker import Tracker
     from gapless.training.outbox import Outbox
@@ -68,7 +68,7 @@ class Parts:
         return load_product(self.settings.product, self.settings.folder)
 
     @cached_property
-    def offline(self) -> OfflineStore:
+    def offline(self) -> SharedStore:
         """The offline store."""
         from gapless.adapters.delta import DeltaStore
 

@@ -105,8 +105,7 @@ class Workspace(Online, Deploying, Exporting):
         sources, deriving = self.sources(found, labels=False), self.deriving()
         content = ContentHash()
         with self.rows(found.requests, requests) as rows, self.engine() as engine:
-            counted = self._counted(requests, progress)
-            batches = feature_batches(self, engine, found, rows.reader(), sources, deriving, counted)
+            batches = feature_batches(self, engine, found, rows.reader(), sources, deriving, progress, requests)
             reader = pa.RecordBatchReader.from_batches(_feature_schema(found), content.following(batches))
             written = write_table(path, reader)
         report = FeaturesReport(
@@ -160,9 +159,6 @@ class Workspace(Online, Deploying, Exporting):
                 known_by_us=known_by_us,
             )
         return replace(made, functions=tuple(deriving.runs()))
-
-    def _counted(self, requests: Any, progress: Progress | None) -> tuple[Progress | None, int | None]:
-        return progress, None if progress is None else self.count_rows(requests)
 
     def status(self) -> dict[str, Any]:
         """What the sources and the quarantine hold; metadata only, no data is read."""

@@ -22,7 +22,6 @@ from gapless.adapters.spark.following import following
 from gapless.adapters.spark.session import open_session
 from gapless.adapters.spark.shipping import ship, travelling_whole
 from gapless.adapters.spark.work import COLUMNS, worked
-from gapless.errors import GaplessError
 from gapless.ports.engine import EngineCapabilities, Piece, Progress, Stage
 
 __all__ = ["SparkEngine"]
@@ -139,6 +138,5 @@ def _ordered(rows: Sequence[Row]) -> Iterator[Piece]:
     """Raises: the error that one of them is."""
     for place, order, failed, value in sorted(rows, key=lambda row: (row[0], row[1])):
         if failed:
-            error = pickle.loads(value)
-            raise error if isinstance(error, GaplessError) else TypeError(error)
+            raise pickle.loads(value)
         yield Piece(place, order, bytes(value))
