@@ -20,6 +20,7 @@ __all__ = [
     "TIMESTAMP",
     "KeyCodes",
     "filled",
+    "kept",
     "plain",
     "schema_to_arrow",
     "to_numpy",
@@ -63,6 +64,17 @@ def filled(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     there = set(batch.schema.names)
     columns = [batch.column(f.name) if f.name in there else pa.nulls(batch.num_rows, f.type) for f in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def kept(batch: pa.RecordBatch, keep: pa.BooleanArray) -> pa.RecordBatch:
+    """The rows where `keep` is true; the batch itself, without a copy, where all are.
+
+    Examples:
+        >>> batch = pa.record_batch({"a": [1, 2, 3]})
+        >>> kept(batch, pa.array([True, None, False])).to_pydict(), kept(batch, pa.array([True] * 3)) is batch
+        ({'a': [1]}, True)
+    """
+    return batch if keep.true_count == len(keep) else batch.filter(keep)
 
 
 def plain(array: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from gapless.arrow import plain, to_numpy
+from gapless.distributing.hashing import text_hashes
 
 __all__ = ["bucket_of", "dealt"]
 
@@ -42,10 +42,7 @@ def bucket_of(keys: Sequence[pa.Array], buckets: int) -> npt.NDArray[np.uint16]:
 def _number(key: pa.Array) -> npt.NDArray[np.uint64]:
     """A number for each value, the same for equal ones."""
     if pa.types.is_string(key.type):
-        encoded = key.dictionary_encode()
-        texts = np.array([crc32(text) for text in encoded.dictionary.cast(pa.binary()).to_pylist()] or [0], np.uint64)
-        found: npt.NDArray[np.uint64] = texts[encoded.indices.fill_null(0).to_numpy()]
-        return found
+        return text_hashes(key)
     values, _ = to_numpy(key)
     if values.dtype == np.float64:
         values = values + 0.0  # there are two zeros, and they are equal

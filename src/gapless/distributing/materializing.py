@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gapless.arrow import KNOWN_AT, OFFSET, to_numpy
+from gapless.arrow import KNOWN_AT, OFFSET, kept, to_numpy
 from gapless.distributing.blocks import packed, unpacked
 from gapless.distributing.buckets import bucket_of, dealt
 from gapless.distributing.planning import Sizes
@@ -129,9 +129,9 @@ class _Deal:
 
     def _wanted(self, split: SourceSplit) -> Iterator[pa.RecordBatch]:
         for batch in split.read():
-            kept = batch.filter(wanted_of(batch, self.offsets, self.known))
-            if kept.num_rows:
-                yield kept
+            wanted = kept(batch, wanted_of(batch, self.offsets, self.known))
+            if wanted.num_rows:
+                yield wanted
 
     def _places(self, batch: pa.RecordBatch) -> npt.NDArray[np.uint16]:
         places, _ = to_numpy(batch.column(OFFSET))

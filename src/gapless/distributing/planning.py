@@ -40,6 +40,10 @@ class Sizes:
             return 1
         return min(max(-(-rows // self.bucket_rows), self.slots), 4096)
 
+    def splits_of_a_task(self, splits: int) -> int:
+        """How many one task reads: few tasks cost less, while every slot has some."""
+        return min(max(splits // (4 * self.slots), 1), 4)
+
 
 @dataclass(frozen=True)
 class Span:
@@ -143,10 +147,12 @@ def _event_tasks(
         start = None if None in starts else min(us for us in starts if us is not None)
         end = max(times[index][1] for index in mine)
         stored, names = source.origin, sorted(stored_columns(source, columns))
-        for split in split_source(
+        splits = split_source(
             tables.store, stored, tables.versions, names, start_us=start, end_us=end, rows=sizes.split_rows
-        ):
-            yield EventTask(name, ordinal, split).to_bytes()
+        )
+        together = sizes.splits_of_a_task(len(splits))
+        for first in range(0, len(splits), together):
+            yield EventTask(name, ordinal, tuple(splits[first : first + together])).to_bytes()
             ordinal += 1
 
 

@@ -42,8 +42,9 @@ class Route:
     buckets: int
 
     def events(self, batch: pa.RecordBatch, order: int) -> Iterator[Piece]:
-        """The events of a batch on their way."""
-        yield from self._sent(EVENTS, batch.select([*self.columns, KNOWN_AT]), self.event_keys, order)
+        """The events of a batch on their way; when they became known, too, if the batch says it."""
+        known = [KNOWN_AT] if KNOWN_AT in batch.schema.names else []
+        yield from self._sent(EVENTS, batch.select([*self.columns, *known]), self.event_keys, order)
 
     def requests(self, batch: pa.RecordBatch, order: int) -> Iterator[Piece]:
         """The requests of a slice on their way; the batch has SLICE and ROW too."""

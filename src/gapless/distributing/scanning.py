@@ -5,13 +5,15 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from gapless.arrow import KNOWN_AT, to_numpy
+from gapless.arrow import KNOWN_AT, kept, to_numpy
 from gapless.distributing.blocks import packed, unpacked
+from gapless.distributing.known import without_known
 from gapless.distributing.routes import OWN, ROW, SLICE, Route, by_source
 from gapless.features import Deriving, SourceSplit, gathered
 from gapless.ports.engine import Piece
@@ -61,11 +63,11 @@ class RequestTask:
 
 @dataclass(frozen=True)
 class EventTask:
-    """One split of a source; `ordinal` is its number among all, in the order that breaks ties."""
+    """Splits of a source that follow each other; `ordinal` is their number among all, in the order that breaks ties."""
 
     source: str
     ordinal: int
-    split: SourceSplit
+    splits: tuple[SourceSplit, ...]
 
     def to_bytes(self) -> bytes:
         """As a task of a stage."""
@@ -117,16 +119,18 @@ class ScanEvents:
         for piece in pieces:
             task: EventTask = pickle.loads(piece.value)
             columns = sorted({column for route in routes[task.source] for column in route.columns})
-            batches = read_derived(deriving, self.sources[task.source], columns, self._known(task.split.read()))
-            for number, batch in enumerate(gathered(batches, _DEALT_ROWS)):
+            source = self.sources[task.source]
+            batches = read_derived(deriving, source, columns, self._known(task.splits))
+            for number, gathered_batch in enumerate(gathered(batches, _DEALT_ROWS)):
+                batch = without_known(gathered_batch, source)
                 for route in routes[task.source]:
                     yield from route.events(batch, task.ordinal << 32 | number)
 
-    def _known(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
+    def _known(self, splits: Sequence[SourceSplit]) -> Iterator[pa.RecordBatch]:
+        for batch in chain.from_iterable(split.read() for split in splits):
             if self.known_by_us is not None:
                 known, _ = to_numpy(batch.column(KNOWN_AT))
-                batch = batch.filter(pa.array(known <= self.known_by_us))
+                batch = kept(batch, pa.array(known <= self.known_by_us))
             if batch.num_rows:
                 yield batch
 

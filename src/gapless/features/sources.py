@@ -8,7 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gapless.arrow import KNOWN_AT, TIMESTAMP, schema_to_arrow
+from gapless.arrow import KNOWN_AT, TIMESTAMP, kept, schema_to_arrow
 from gapless.errors import InputError, NotFound, UnknownName
 from gapless.product import EventSource
 
@@ -94,7 +94,7 @@ def _shaped(
             )
     arrays = [_cast(by_name[name], out.field(name).type, name) for name in columns]
     shaped = pa.RecordBatch.from_arrays([*arrays, _cast(known, TIMESTAMP, KNOWN_AT)], schema=out)
-    return shaped.filter(within(time, start_us, end_us)) if (start_us, end_us) != (None, None) else shaped
+    return kept(shaped, within(time, start_us, end_us)) if (start_us, end_us) != (None, None) else shaped
 
 
 def _cast(array: pa.Array, kind: pa.DataType, name: str) -> pa.Array:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from gapless.adapters.delta.failures import unreadable
 from gapless.adapters.delta.log import DataFile
-from gapless.arrow import filled
+from gapless.arrow import filled, kept
 from gapless.ports.offline import TextRange, TimeRange
 
 __all__ = ["FileSplit", "scan", "splits", "to_us"]
@@ -177,4 +177,4 @@ def _filtered(batch: pa.RecordBatch, within: Range | None) -> pa.RecordBatch:
     mask = conditions[0]
     for condition in conditions[1:]:
         mask = pc.and_kleene(mask, condition)
-    return batch.filter(mask)
+    return kept(batch, mask)

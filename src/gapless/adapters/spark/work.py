@@ -11,11 +11,11 @@ from pyspark import TaskContext
 from gapless.errors import GaplessError, Transient
 from gapless.ports.engine import Piece, Work
 
-__all__ = ["COLUMNS", "SCHEMA", "pieces_of", "worked"]
+__all__ = ["COLUMNS", "SCHEMA", "batch_of", "pieces_of", "worked"]
 
 COLUMNS = "place int, `order` bigint, failed boolean, value binary"
 SCHEMA = pa.schema([("place", pa.int32()), ("order", pa.int64()), ("failed", pa.bool_()), ("value", pa.binary())])
-_BATCH_BYTES = 16 << 20
+_BATCH_BYTES = 4 << 20
 _BATCH_ROWS = 1024
 
 
@@ -35,11 +35,11 @@ def worked(work: Work, *, last: bool) -> Callable[[Iterator[pa.RecordBatch]], It
             given = work(_coming(batches, failures))
             yield from _in_batches(_numbered(given) if last else given)
         except _Failed:
-            yield _batch([Piece(0, 0, failures[0])], failed=True)
+            yield batch_of([Piece(0, 0, failures[0])], failed=True)
         except Transient:
             raise
         except GaplessError as error:
-            yield _batch([Piece(0, 0, pickle.dumps(error))], failed=True)
+            yield batch_of([Piece(0, 0, pickle.dumps(error))], failed=True)
 
     return run
 
@@ -79,13 +79,14 @@ def _in_batches(pieces: Iterable[Piece]) -> Iterator[pa.RecordBatch]:
         held.append(piece)
         size += len(piece.value)
         if size >= _BATCH_BYTES or len(held) >= _BATCH_ROWS:
-            yield _batch(held)
+            yield batch_of(held)
             held, size = [], 0
     if held:
-        yield _batch(held)
+        yield batch_of(held)
 
 
-def _batch(pieces: list[Piece], *, failed: bool = False) -> pa.RecordBatch:
+def batch_of(pieces: list[Piece], *, failed: bool = False) -> pa.RecordBatch:
+    """A row for each piece."""
     columns = [
         pa.array([piece.place for piece in pieces], pa.int32()),
         pa.array([piece.order for piece in pieces], pa.int64()),
