@@ -89,7 +89,8 @@ def compute(
         views, each request twice. A worker holds the events and requests of one bucket. The rows come back to the
         caller slice by slice.
     """
-    cut = sizes or Sizes(engine.capabilities.slots)
+    columns = len(features.requests.columns) + len(features.outputs)
+    cut = sizes or Sizes.for_rows(engine.capabilities.slots, columns)
     asked = sliced(features.requests, requests, cut.slice_rows)
     pieces = run_slices(
         engine,

@@ -17,6 +17,8 @@ from gapless.product import EventSource, FeatureSet, stored_columns
 
 __all__ = ["Sizes", "Span", "Tables", "plan_stages"]
 
+_SLICE_BYTES = 64 << 20
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -33,6 +35,11 @@ class Sizes:
     bucket_rows: int = 1 << 21
     split_rows: int = SPLIT_ROWS
     slice_rows: int = 1 << 16
+
+    @classmethod
+    def for_rows(cls, slots: int, columns: int) -> Sizes:
+        """Where the caller takes the rows themselves, of so many columns: slices of about 64 MiB."""
+        return cls(slots, slice_rows=min(max(_SLICE_BYTES // (9 * max(columns, 1)), 1 << 14), 1 << 18))
 
     def buckets(self, rows: int) -> int:
         """Of a route with so many events and requests."""
