@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "ingest": ("ingest", "Add files to a source: validated, bad rows put aside, each file once."),
     "push": ("push", "Push events into the event log: files at once, lines as they come."),
     "features": ("features", "Compute every feature of a model for the requests in a file."),
+    "profile": ("profile", "What the columns of a source, or a model's features, look like over time."),
     "train": ("train", "Build the training set, fit, evaluate, track and register a version."),
     "models": ("models", "List registered versions, or show one whole."),
     "promote": ("promote", "Let a version answer, once every gate is open."),

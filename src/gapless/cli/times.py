@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from gapless.clock import DAY, HOUR, MINUTE, SECOND, format_duration, format_instant, parse_instant
+from gapless.clock import DAY, HOUR, MINUTE, SECOND, format_duration, format_instant, parse_duration, parse_instant
 from gapless.errors import DefinitionError
 
-__all__ = ["instant", "minute", "span"]
+__all__ = ["duration", "instant", "minute", "span"]
 
 
 class _Instant(click.ParamType[int]):
@@ -21,6 +21,21 @@ class _Instant(click.ParamType[int]):
         except DefinitionError as error:
             self.fail(f"{value!r} is no instant; allowed is {error.allowed}", param, ctx)
 
+
+class _Duration(click.ParamType[int]):
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_duration(str(value))
+        except DefinitionError as error:
+            self.fail(f"{value!r} is no duration; allowed is {error.allowed}", param, ctx)
+
+
+duration = _Duration()
+"""A whole number and a unit, "1h" or "7d"; microseconds."""
 
 instant = _Instant()
 """ISO 8601, read as UTC where it has no offset; microseconds since 1970."""

@@ -16,5 +16,16 @@ from gapless.distributing.labelling import LabelLookup
 from gapless.distributing.materializing import EngineArrivals
 from gapless.distributing.planning import Sizes, Tables
 from gapless.distributing.predicting import Responding, predict
+from gapless.distributing.profiling import profile_events, profile_features
 
-__all__ = ["EngineArrivals", "LabelLookup", "Responding", "Sizes", "Tables", "compute", "predict"]
+__all__ = [
+    "EngineArrivals",
+    "LabelLookup",
+    "Responding",
+    "Sizes",
+    "Tables",
+    "compute",
+    "predict",
+    "profile_events",
+    "profile_features",
+]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gapless.arrow import plain, to_numpy
-from gapless.distributing.hashing import text_hashes
+from gapless.windows.hashing import text_hashes
 
 __all__ = ["bucket_of", "dealt"]
 

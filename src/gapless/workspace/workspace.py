@@ -13,6 +13,7 @@ from gapless.workspace.deploying import Deploying
 from gapless.workspace.exporting import Exporting
 from gapless.workspace.functions import declared
 from gapless.workspace.online import Online
+from gapless.workspace.profiling import Profiling
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +52,7 @@ class FeaturesReport:
         return asdict(self)
 
 
-class Workspace(Online, Deploying, Exporting):
+class Workspace(Online, Deploying, Exporting, Profiling):
     """A folder with gapless.toml, and everything a product does there.
 
     Opening one reads the settings; the product, the store and the tracker load when they are first needed.

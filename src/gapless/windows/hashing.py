@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from gapless.windows.jit import compiled, digest, types
 
-__all__ = ["FILES", "text_hashes"]
+__all__ = ["text_hashes"]
 
-FILES = ("jit", "../distributing/hashing")
+_VERSION = digest(("jit", "hashing"))
 _OFFSETS = types.Array(types.int32, 1, "C", readonly=True)
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 _OUT = types.uint64[::1]
@@ -34,7 +34,7 @@ def text_hashes(texts: pa.StringArray) -> npt.NDArray[np.uint64]:
     return out
 
 
-@compiled(types.void(_OFFSETS, _BYTES, _OUT), digest(FILES))
+@compiled(types.void(_OFFSETS, _BYTES, _OUT), _VERSION)
 def _hash(offsets, data, out):  # type: ignore[no-untyped-def]
     for i in range(len(out)):
         h = _BASIS

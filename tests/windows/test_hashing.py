@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gapless.distributing.buckets import bucket_of
-from gapless.distributing.hashing import text_hashes
+from gapless.windows.hashing import text_hashes
 
 
 def fnv_1a(text: str) -> int:

@@ -1,0 +1,58 @@
+"""Profiles: slices by the clock of UTC, the same however rows came."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gapless.errors import InputError
+from gapless.monitoring import NumberCounts, Profiles
+from gapless.monitoring import profile as profile_module
+from gapless.schema import Type
+
+COLUMNS = {"n": Type.FLOAT, "s": Type.STRING, "b": Type.BOOL}
+rows = st.tuples(
+    st.integers(-50, 50), st.floats(-9, 9) | st.none(), st.sampled_from(["x", "y", None]), st.booleans() | st.none()
+)
+
+
+def _profiles(part, every):
+    profiles = Profiles(COLUMNS, every_us=every)
+    columns = {"n": pa.float64(), "s": pa.string(), "b": pa.bool_()}
+    arrays = [pa.array([row[i + 1] for row in part], kind) for i, kind in enumerate(columns.values())]
+    profiles.add(pa.RecordBatch.from_arrays(arrays, list(columns)), np.array([row[0] for row in part], np.int64))
+    return profiles
+
+
+def _plain(profiles):
+    return [one.to_dict() for one in profiles if one.counts.rows]
+
+
+@given(st.lists(st.lists(rows, max_size=12), max_size=4), st.sampled_from([None, 1, 7, 30]))
+def test_any_cut_gives_the_same(parts, every):
+    whole = _profiles([row for part in parts for row in part], every)
+    merged = Profiles(COLUMNS, every_us=every)
+    for part in reversed(parts):
+        merged.merge(Profiles.from_bytes(_profiles(part, every).to_bytes()))
+    assert _plain(merged) == _plain(whole)
+
+
+def test_slices_begin_at_multiples_also_before_1970():
+    profiles = _profiles([(-1, 1.0, "x", True), (0, 2.0, "x", True), (9, 3.0, None, None)], 10)
+    assert [(one.column, one.slice_us, one.counts.rows) for one in profiles][:2] == [("n", -10, 1), ("n", 0, 2)]
+    assert [one.column for one in profiles] == ["n", "n", "s", "s", "b", "b"]
+
+
+def test_some_columns_alone():
+    part = _profiles([(0, 1.0, "x", True)], None).only({"n": Type.FLOAT})
+    (one,) = part
+    assert one.counts == NumberCounts.of(pa.array([1.0]))
+
+
+def test_too_many_slices_are_refused(monkeypatch):
+    monkeypatch.setattr(profile_module, "_MOST", 5)
+    with pytest.raises(InputError, match="too many slices"):
+        _profiles([(i, 1.0, "x", True) for i in range(3)], 1)
