@@ -16,6 +16,7 @@ BENCHES = {
     "startup": "importing the package, and a command's --help",
     "latest_value": "the latest value as of each request, against pandas and DuckDB",
     "training_set": "30 windowed features as of each request, against DuckDB, Polars and pandas",
+    "profile": "counts of columns that add up, against DuckDB's SUMMARIZE and pandas' describe",
     "batch_predict": "read, score and commit, against raw onnxruntime and scikit-learn",
     "online_read": "features of some entities from the online store, against Feast",
     "serve": "answers over HTTP with lookup, trust and log, against servers that score alone",

@@ -97,6 +97,21 @@ def test_other_rules_of_trust(rentals: tuple[str, Bundle, Path]) -> None:
     assert [row["reasons"] for row in expected] != [row["reasons"] for row in usual]
 
 
+def test_the_authors_rules_of_trust_are_in_the_package(tmp_path: Path) -> None:
+    """Where `loadModel` is told nothing."""
+    bundle = make(tmp_path / "bundle", KINDS[0])
+    files = package_files(bundle, product="rentals", version="7", trust=POLICY, freshness={"place": 5_000_000})
+    write_package(tmp_path / "package", files)
+    assert '["place", 5000000n]' in files["src/definition.ts"].decode()
+    package = built(tmp_path / "package")
+    rows = asked(bundle, ROWS, seed=2)
+    told = in_node(package, NPM_PINS / "answers.mjs", {"rows": written(bundle, rows), "trust": {}, "alone": 0})
+    expected = python_answers(bundle, rows, "7", POLICY)
+    assert [without_numbers(row) for row in told["answers"]] == [without_numbers(row) for row in expected]
+    ran = npm(package, "test")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 def without_numbers(row: dict[str, Any]) -> dict[str, Any]:
     """All but the model's two numbers, kept is whether they are there; whole numbers as floats, as in JS."""
     there = {name: row[name] is not None for name in ("prediction", "probability")}

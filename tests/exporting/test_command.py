@@ -39,6 +39,19 @@ def test_an_old_version_after_the_product_has_changed(shop: Path, tmp_path: Path
     ]
 
 
+def test_the_products_rules_of_trust_of_today_go_along(shop: Path, tmp_path: Path, capsys: Any) -> None:
+    folder = copy(shop, tmp_path / "shop")
+    capsys.readouterr()
+    product = folder / "product.py"
+    ruled = product.read_text().replace(
+        "estimator=estimator,", "estimator=estimator, trust=gl.Trust(range_margin=0.25),"
+    )
+    assert ruled != product.read_text()
+    product.write_text(ruled)
+    answer(capsys, "export", "typescript", "will_return", str(tmp_path / "out"), "--workspace", str(folder))
+    assert "rangeMargin: 0.25" in (tmp_path / "out" / "src" / "definition.ts").read_text()
+
+
 def test_what_is_not_there_or_not_ours(shop: Path, tmp_path: Path, capsys: Any) -> None:
     capsys.readouterr()
     words = ("export", "typescript")
@@ -47,7 +60,8 @@ def test_what_is_not_there_or_not_ours(shop: Path, tmp_path: Path, capsys: Any) 
         answer(capsys, *words, "will_return", str(tmp_path / "x"), "--version", "9", *where, code=1)["error"]
         == "NotFound"
     )
-    assert answer(capsys, *words, "nothing", str(tmp_path / "x"), *where, code=1)["error"] == "NotFound"
+    unknown = answer(capsys, *words, "will_retrun", str(tmp_path / "x"), *where, code=1)
+    assert (unknown["error"], unknown["next_step"]) == ("UnknownName", "did you mean 'will_return'?")
     assert not (tmp_path / "x").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")

@@ -20,18 +20,28 @@ __all__ = ["definition_module"]
 
 _HEAD = """\
 /** Generated: what this version is. */
-import type { Entity, Level } from "./judging.js";
+import type { Entity, Level, TrustRules } from "./judging.js";
 import type { Columns } from "./rows.js";
 """
 
 
-def definition_module(bundle: Bundle, features: FeatureSet, profile: Profile | None, version: str) -> str:
+def definition_module(
+    bundle: Bundle,
+    features: FeatureSet,
+    profile: Profile | None,
+    version: str,
+    trust: Trust,
+    freshness: Mapping[str, int],
+) -> str:
     """The module's text.
 
     Parameters:
         profile — what training saw; None: nothing is said of ranges and ages.
+        trust — the author's rules; freshness — in µs by view, where the author says something else than the version.
     """
-    constants = {**_identity(bundle, version), **_shape(bundle, features), **_usual(features, profile)}
+    fresh = {view.name: freshness.get(view.name, view.freshness_us) for view in features.views}
+    constants = {**_identity(bundle, version), **_shape(bundle, features), **_usual(features, profile, fresh)}
+    constants["RULES: TrustRules"] = _rules(trust)
     return _HEAD + "".join(f"export const {name} = {value};\n" for name, value in constants.items())
 
 
@@ -60,8 +70,20 @@ def _shape(bundle: Bundle, features: FeatureSet) -> dict[str, str]:
     }
 
 
-def _usual(features: FeatureSet, profile: Profile | None) -> dict[str, str]:
-    views = {view.name: _microseconds(view.freshness_us) for view in features.views}
+def _rules(trust: Trust) -> str:
+    age = trust.max_model_age_us
+    fields = {
+        "levels": json.dumps(dict(trust.levels)),
+        "ignore": json.dumps(list(trust.ignore)),
+        "maxModelAgeUs": "null" if age is None else _microseconds(age),
+        "missingLimit": json.dumps(trust.missing_limit),
+        "rangeMargin": json.dumps(trust.range_margin),
+    }
+    return f"{{ {', '.join(f'{name}: {value}' for name, value in fields.items())} }}"
+
+
+def _usual(features: FeatureSet, profile: Profile | None, freshness: Mapping[str, int]) -> dict[str, str]:
+    views = {name: _microseconds(us) for name, us in freshness.items()}
     homes = {f.column: quoted(view.name) for view in features.views for f in view.features}
     entities = [
         f"{{ entity: {quoted(one.entity)}, columns: {json.dumps([list(pair) for pair in one.empty])} }}"

@@ -1,9 +1,11 @@
-"""The files of an npm package, made from a bundle and nothing else."""
+"""The files of an npm package, made from a bundle and the author's rules of trust."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from gapless import __version__
@@ -16,6 +18,7 @@ from gapless.exporting.expressions import expression_modules
 from gapless.exporting.files import package_json, plain_files, tsconfig
 from gapless.exporting.golden import golden_document
 from gapless.exporting.readme import readme
+from gapless.product import Trust
 
 __all__ = ["FORMAT", "KIND", "MANIFEST", "package_files"]
 
@@ -24,22 +27,32 @@ KIND = "gapless typescript package"
 FORMAT = 1
 
 
-def package_files(bundle: Bundle, *, product: str, version: str) -> dict[str, bytes]:
+def package_files(
+    bundle: Bundle,
+    *,
+    product: str,
+    version: str,
+    trust: Trust | None = None,
+    freshness: Mapping[str, int] = MappingProxyType({}),
+) -> dict[str, bytes]:
     """Contents by path: TypeScript, the model, golden vectors, a manifest with the hash of every other file.
 
     Parameters:
         product — a name; version — the registered version of the bundle.
+        trust, freshness — the author's rules, which are in no bundle: see `definition_module`. None: the defaults.
 
     Raises: InputError for a version that no other runtime can score; CorruptData.
 
-    Guarantees: the same bundle, names and release of gapless give the same bytes.
+    Guarantees: the same bundle, names, rules and release of gapless give the same bytes.
     """
     _check_portable(bundle, version)
     features, manifest = feature_set(bundle), bundle.manifest
     npm = package_json(product, manifest.model, version)
     sources = {
         "types.ts": types_module(features),
-        "definition.ts": definition_module(bundle, features, read_profile(bundle), version),
+        "definition.ts": definition_module(
+            bundle, features, read_profile(bundle), version, trust or Trust(), freshness
+        ),
         **expression_modules(features),
     }
     texts = {

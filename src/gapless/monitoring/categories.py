@@ -70,7 +70,7 @@ class CategoryCounts:
 
     @property
     def distinct(self) -> int:
-        """How many values there are: exact up to `KEPT`, else about 3 % off (the k-th smallest hash tells)."""
+        """How many values there are: exact up to `KEPT`, else with a standard error of 3 % (the k-th smallest hash tells)."""
         if not self.others:
             return len(self.counts)
         return round((KEPT - 1) * _HASHES / float(_hashes(pa.array(self.counts, pa.string())).max()))

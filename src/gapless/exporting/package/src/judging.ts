@@ -44,7 +44,7 @@ export interface Freshness {
   readonly expected_us?: number | null;
 }
 
-/** The rules of trust; by default those that a model has where its author says nothing. */
+/** The rules of trust: how its author judges this model is `RULES` of `definition.ts`. */
 export interface TrustRules {
   /** Other levels for codes; "ok" turns a rule off. */
   readonly levels: Readonly<Record<string, Level>>;
@@ -57,14 +57,6 @@ export interface TrustRules {
   /** How far beyond the range of training a value may be, as a share of that range. */
   readonly rangeMargin: number;
 }
-
-export const DEFAULT_RULES: TrustRules = {
-  levels: {},
-  ignore: [],
-  maxModelAgeUs: 90n * 86_400_000_000n,
-  missingLimit: null,
-  rangeMargin: 0,
-};
 
 type Facts = Record<string, unknown>;
 type Found = Map<string, Facts[]>;

@@ -1,7 +1,8 @@
 /** From files to a model that has shown that it answers right. */
 import { CannotLoad } from "./errors.js";
 import { type Graph, Model } from "./model.js";
-import { DEFAULT_RULES, type TrustRules } from "./judging.js";
+import { RULES } from "./definition.js";
+import type { TrustRules } from "./judging.js";
 import { selfCheckOf } from "./golden.js";
 
 /** Where the files are, and the effects of a model. */
@@ -16,7 +17,7 @@ export interface LoadOptions {
    * Whether the golden answers are computed once before the model answers; by default unless NODE_ENV is "production".
    */
   readonly selfCheck?: boolean;
-  /** Rules of trust other than the defaults. */
+  /** Rules of trust other than the author's. */
   readonly trust?: Partial<TrustRules>;
   /** The clock: microseconds since 1970-01-01 UTC. */
   readonly nowUs?: () => bigint;
@@ -39,7 +40,7 @@ export async function load(platform: Platform, options: LoadOptions): Promise<Mo
   const graph = await platform.graph(bytes, options);
   const model = new Model(graph, {
     nowUs: options.nowUs ?? (() => BigInt(Date.now()) * 1000n),
-    rules: { ...DEFAULT_RULES, ...options.trust },
+    rules: { ...RULES, ...options.trust },
   });
   if (options.selfCheck ?? !inProduction()) await check(platform, model, options);
   return model;
