@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gapless.monitoring import CategoryCounts, InstantCounts, NumberCounts
-from gapless.monitoring import categories as categories_module
 
 floats = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-300, 300).map(float)
 numbers = st.lists(floats | st.none() | st.just(math.nan) | st.just(-math.inf), max_size=60)
@@ -64,29 +63,33 @@ def test_numbers_cut_and_merged_in_any_order_are_the_same(parts, chance):
     assert merged == whole
 
 
+class Few(CategoryCounts):
+    """Keeps eight values."""
+
+    most = 8
+
+
 @given(st.lists(st.lists(st.text("abcd", max_size=3) | st.none(), max_size=40), max_size=5), st.randoms())
 def test_categories_cut_and_merged_in_any_order_are_the_same_also_beyond_what_is_kept(parts, chance):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(categories_module, "KEPT", 8)
-        values = [value for part in parts for value in part]
-        whole = CategoryCounts.of(pa.array(values, pa.string()))
-        counted = [CategoryCounts.of(pa.array(part, pa.string())) for part in parts]
-        chance.shuffle(counted)
-        merged = CategoryCounts()
-        for one in counted:
-            merged = merged.merge(CategoryCounts.from_dict(json.loads(json.dumps(one.to_dict()))))
-        assert merged == whole
-        there = [value for value in values if value is not None]
-        assert whole.missing == len(values) - len(there)
-        assert all(count == there.count(value) for value, count in whole.counts.items())
-        assert whole.others == len(there) - sum(whole.counts.values())
-        assert len(whole.counts) == min(len(set(there)), 8)
+    values = [value for part in parts for value in part]
+    whole = Few.of(pa.array(values, pa.string()))
+    counted = [Few.of(pa.array(part, pa.string())) for part in parts]
+    chance.shuffle(counted)
+    merged = Few()
+    for one in counted:
+        merged = merged.merge(Few.from_dict(json.loads(json.dumps(one.to_dict()))))
+    assert merged == whole
+    there = [value for value in values if value is not None]
+    assert whole.missing == len(values) - len(there)
+    assert all(count == there.count(value) for value, count in whole.counts.items())
+    assert whole.others == len(there) - sum(whole.counts.values())
+    assert len(whole.counts) == min(len(set(there)), Few.most)
 
 
 def test_distinct_values_beyond_what_is_kept_are_estimated():
     many = [f"value {i}" for i in range(50_000)]
     counts = CategoryCounts.of(pa.array(many * 2))
-    assert counts.others == 2 * (50_000 - categories_module.KEPT)
+    assert counts.others == 2 * (50_000 - CategoryCounts.most)
     assert counts.distinct == pytest.approx(50_000, rel=0.1)
     assert not counts.summary()["exact"]
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from gapless.errors import InputError
 from gapless.monitoring import NumberCounts, Profiles
-from gapless.monitoring import profile as profile_module
 from gapless.schema import Type
 
 COLUMNS = {"n": Type.FLOAT, "s": Type.STRING, "b": Type.BOOL}
@@ -52,7 +51,8 @@ def test_some_columns_alone():
     assert one.counts == NumberCounts.of(pa.array([1.0]))
 
 
-def test_too_many_slices_are_refused(monkeypatch):
-    monkeypatch.setattr(profile_module, "_MOST", 5)
+def test_too_many_slices_are_refused():
+    profiles = Profiles({"n": Type.FLOAT}, every_us=1, most=5)
+    profiles.add(pa.record_batch({"n": [1.0] * 5}), np.arange(5))
     with pytest.raises(InputError, match="too many slices"):
-        _profiles([(i, 1.0, "x", True) for i in range(3)], 1)
+        profiles.add(pa.record_batch({"n": [1.0]}), np.array([5]))

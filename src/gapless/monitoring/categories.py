@@ -15,10 +15,8 @@ import pyarrow.compute as pc
 from gapless.arrow import plain
 from gapless.windows.hashing import text_hashes
 
-__all__ = ["KEPT", "CategoryCounts"]
+__all__ = ["CategoryCounts"]
 
-KEPT = 1000
-"""Distinct values whose counts are kept."""
 _TOP = 5
 _HASHES = float(1 << 64)
 
@@ -27,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class CategoryCounts:
-    """How many rows, missing values, and rows of each value; of columns with over `KEPT` values, of some of them.
+    """How many rows, missing values, and rows of each value; of columns with over `most` values, of some of them.
 
     Which values are kept is decided by a hash of the value: those with the smallest ones. So the values that are kept
     have exact counts after any merging, and are a fair sample of all: their number says how many there are.
@@ -39,6 +37,7 @@ class CategoryCounts:
     """
 
     kind: ClassVar[str] = "categories"
+    most: ClassVar[int] = 1000
 
     rows: int = 0
     missing: int = 0
@@ -55,8 +54,8 @@ class CategoryCounts:
 
     @classmethod
     def _kept(cls, rows: int, missing: int, values: pa.StringArray, counts: Ints, others: int) -> Self:
-        if len(values) > KEPT:
-            chosen = np.argpartition(_hashes(values), KEPT)[:KEPT]
+        if len(values) > cls.most:
+            chosen = np.argpartition(_hashes(values), cls.most)[: cls.most]
             others += int(counts.sum() - counts[chosen].sum())
             values, counts = values.take(pa.array(chosen)), counts[chosen]
         return cls(rows, missing, dict(sorted(zip(values.to_pylist(), counts.tolist(), strict=True))), others)
@@ -70,10 +69,10 @@ class CategoryCounts:
 
     @property
     def distinct(self) -> int:
-        """How many values there are: exact up to `KEPT`, else with a standard error of 3 % (the k-th smallest hash tells)."""
+        """How many values there are: exact up to `most`, else told by the largest hash with a standard error of 3 %."""
         if not self.others:
             return len(self.counts)
-        return round((KEPT - 1) * _HASHES / float(_hashes(pa.array(self.counts, pa.string())).max()))
+        return round((self.most - 1) * _HASHES / float(_hashes(pa.array(self.counts, pa.string())).max()))
 
     @property
     def top(self) -> list[tuple[str, int]]:

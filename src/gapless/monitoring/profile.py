@@ -23,7 +23,6 @@ __all__ = ["Counts", "Profile", "Profiles"]
 Counts = NumberCounts | CategoryCounts | InstantCounts
 
 _MOST = 200_000
-"""Profiles that are held at once."""
 
 _KINDS: Mapping[Type, type[Counts]] = {
     Type.FLOAT: NumberCounts,
@@ -62,6 +61,7 @@ class Profiles:
 
     Parameters:
         columns — type by name.
+        most — profiles that may be held at once.
         every_us — how long a slice is, from a whole multiple of it on the clock of UTC; None: all of time is one.
 
     Guarantees: the same rows give the same profiles, whatever the batches, their order and what was merged where.
@@ -73,8 +73,8 @@ class Profiles:
         [(0, 2, 1.0), (100, 1, 5.0)]
     """
 
-    def __init__(self, columns: Mapping[str, Type], *, every_us: int | None = None) -> None:
-        self.columns, self.every_us = dict(columns), every_us
+    def __init__(self, columns: Mapping[str, Type], *, every_us: int | None = None, most: int = _MOST) -> None:
+        self.columns, self.every_us, self._most = dict(columns), every_us, most
         self._counts: dict[tuple[int | None, str], Counts] = {}
 
     def __iter__(self) -> Iterator[Profile]:
@@ -110,11 +110,11 @@ class Profiles:
 
     def _put(self, key: tuple[int | None, str], counts: Counts) -> None:
         there = self._counts.get(key)
-        if there is None and len(self._counts) >= _MOST:
+        if there is None and len(self._counts) >= self._most:
             raise InputError(
                 "there are too many slices of too many columns",
-                seen=f"over {_MOST:,} profiles",
-                allowed=f"at most {_MOST:,}",
+                seen=f"over {self._most:,} profiles",
+                allowed=f"at most {self._most:,}",
                 next_step="take longer slices, fewer columns or a shorter time",
             )
         self._counts[key] = counts if there is None else there.merge(counts)  # type: ignore[arg-type]
