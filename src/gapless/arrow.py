@@ -21,6 +21,7 @@ __all__ = [
     "KeyCodes",
     "filled",
     "kept",
+    "known_by",
     "plain",
     "schema_to_arrow",
     "to_numpy",
@@ -75,6 +76,17 @@ def kept(batch: pa.RecordBatch, keep: pa.BooleanArray) -> pa.RecordBatch:
         ({'a': [1]}, True)
     """
     return batch if keep.true_count == len(keep) else batch.filter(keep)
+
+
+def known_by(batch: pa.RecordBatch, us: int | None) -> pa.RecordBatch:
+    """The rows of a source that were known by an instant; None: all.
+
+    Examples:
+        >>> batch = pa.record_batch({"a": [1, 2], KNOWN_AT: pa.array([5, 9], TIMESTAMP)})
+        >>> known_by(batch, 5).column("a").to_pylist()
+        [1]
+    """
+    return batch if us is None else kept(batch, pa.array(to_numpy(batch.column(KNOWN_AT))[0] <= us))
 
 
 def plain(array: pa.Array | pa.ChunkedArray) -> pa.Array:

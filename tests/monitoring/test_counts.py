@@ -94,6 +94,15 @@ def test_distinct_values_beyond_what_is_kept_are_estimated():
     assert not counts.summary()["exact"]
 
 
+def test_long_texts_are_counted_by_their_beginning_and_a_hash():
+    long = ["x" * 5_000 + end for end in ("a", "b", "a")]
+    counts = CategoryCounts.of(pa.array([*long, None, "short", "y" * 100]))
+    assert sorted(counts.counts.values()) == [1, 1, 1, 2]
+    assert max(map(len, counts.counts)) == 100
+    assert {"short", "y" * 100} < set(counts.counts)
+    assert counts.missing == 1
+
+
 def test_flags_are_categories():
     counts = CategoryCounts.of(pa.array([True, None, False, True]))
     assert counts.summary() == {"distinct": 2, "exact": True, "top": [["true", 2], ["false", 1]]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -27,7 +29,7 @@ def _profiles(part, every):
 
 
 def _plain(profiles):
-    return [one.to_dict() for one in profiles if one.counts.rows]
+    return [one.to_dict() for one in profiles]
 
 
 @given(st.lists(st.lists(rows, max_size=12), max_size=4), st.sampled_from([None, 1, 7, 30]))
@@ -35,14 +37,36 @@ def test_any_cut_gives_the_same(parts, every):
     whole = _profiles([row for part in parts for row in part], every)
     merged = Profiles(COLUMNS, every_us=every)
     for part in reversed(parts):
-        merged.merge(Profiles.from_bytes(_profiles(part, every).to_bytes()))
+        for piece in _profiles(part, every).pieces(most_bytes=200):
+            merged.merge(Profiles.from_bytes(piece))
     assert _plain(merged) == _plain(whole)
+    assert _plain(Profiles.from_dict(json.loads(json.dumps(whole.to_dict(), allow_nan=False)))) == _plain(whole)
 
 
 def test_slices_begin_at_multiples_also_before_1970():
     profiles = _profiles([(-1, 1.0, "x", True), (0, 2.0, "x", True), (9, 3.0, None, None)], 10)
     assert [(one.column, one.slice_us, one.counts.rows) for one in profiles][:2] == [("n", -10, 1), ("n", 0, 2)]
     assert [one.column for one in profiles] == ["n", "n", "s", "s", "b", "b"]
+
+
+def test_pieces_are_cut_by_bytes():
+    whole = _profiles([(i, float(i), "x", True) for i in range(40)], 1)
+    pieces = list(whole.pieces(most_bytes=1_000))
+    assert len(pieces) > 10
+    assert max(map(len, pieces)) < 2_000
+
+
+@pytest.mark.parametrize("other", [Profiles({"n": Type.FLOAT}), Profiles({"m": Type.FLOAT}, every_us=10)])
+def test_what_does_not_fit_is_not_added(other):
+    profiles = Profiles({"n": Type.FLOAT}, every_us=10)
+    with pytest.raises(InputError, match="cannot be added"):
+        profiles.merge(other)
+
+
+@pytest.mark.parametrize("every", [0, -5])
+def test_slices_have_a_length(every):
+    with pytest.raises(InputError, match="no length"):
+        Profiles({"n": Type.FLOAT}, every_us=every)
 
 
 def test_some_columns_alone():
@@ -52,7 +76,8 @@ def test_some_columns_alone():
 
 
 def test_too_many_slices_are_refused():
-    profiles = Profiles({"n": Type.FLOAT}, every_us=1, most=5)
+    profiles = Profiles({"n": Type.FLOAT}, every_us=1, most=10)
+    profiles.add(pa.record_batch({"n": [1.0] * 5}), np.arange(5))  # of two bins each: how many rows, and the one
     profiles.add(pa.record_batch({"n": [1.0] * 5}), np.arange(5))
     with pytest.raises(InputError, match="too many slices"):
         profiles.add(pa.record_batch({"n": [1.0]}), np.array([5]))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
 import pytest
 
 import gapless as gl
 from gapless.cli import main
 from gapless.errors import InputError, UnknownName
+from gapless.monitoring import Profiles
 from gapless.workspace import Workspace
 from tests.cli.shop import ingest_all, make_shop
 
@@ -63,6 +65,20 @@ def test_names_that_there_are_not_or_twice(shop):
         both.profile(model.name)
 
 
+def test_values_are_shown_as_they_are_not_as_markup(capsys, tmp_path):
+    folder = make_shop(tmp_path)
+    ingest_all(folder)
+    bad = pa.table(
+        {"order_id": ["o-1", "o-2"], "customer_id": ["[/oops] x", "[red]" + "long " * 20], "amount": [1.0, 2.0]}
+    )
+    bad = bad.append_column("at", pa.array([0, 1], pa.timestamp("us", "UTC")))
+    Workspace.open(folder).ingest("orders", bad)
+    assert main(["profile", "orders", "--until", "1970-01-02", "--workspace", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "[/oops]" in shown
+    assert "[red]long" in shown
+
+
 def test_the_command(shop, capsys):
     command = ["profile", "orders", "--workspace", str(shop)]
     assert main([*command, "--every", "7d"]) == 0
@@ -71,5 +87,7 @@ def test_the_command(shop, capsys):
     assert main([*command, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["of"] == "source"
+    read = Profiles.from_dict(document)
+    assert read.to_dict() == Workspace.open(shop).profile("orders").profiles.to_dict()
     assert {one["kind"] for one in document["profiles"]} <= {"numbers", "categories", "instants"}
     assert main([*command, "--every", "1x"]) == 2

@@ -48,6 +48,7 @@ def table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]
     """A table whose numbers stand right and whose long cells fold; those that are one word do so last."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     if title is not None:  # by itself: as the table's own it would fold at the table's width
         out.print(title, markup=False)
@@ -58,7 +59,7 @@ def table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]
         numeric = bool(rows) and all(isinstance(row[i], int | float) or row[i] is None for row in rows)
         drawn.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=whole[i])
     for row in cells:
-        drawn.add_row(*row)
+        drawn.add_row(*map(Text, row))  # a value with brackets is no markup
     out.print(drawn)
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gapless.cli.output import emit, engine_option, facts, json_option, progress, table, workspace_option
-from gapless.cli.times import duration, instant, minute
+from gapless.cli.times import duration, instant
+from gapless.clock import MINUTE
 
 if TYPE_CHECKING:
     from gapless.monitoring import Profile
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_LONGEST = 40
 _WIDE = 110
 """Characters from which on a table has every number."""
 
@@ -86,15 +88,26 @@ def _heads(kind: str, *, wide: bool) -> list[str]:
 
 def _row(one: Profile, heads: list[str]) -> list[object]:
     counts, summary = one.counts, one.counts.summary()
-    when = [] if one.slice_us is None else [str(minute(one.slice_us)).removesuffix(" 00:00"), counts.rows]
+    when = [] if one.slice_us is None else [_from(one.slice_us), counts.rows]
     start = [one.column, *when, f"{counts.missing / counts.rows:.1%}" if counts.rows else None]
     if counts.kind == "categories":
         about = "" if summary["exact"] else "~"
-        top = ", ".join(f"{value} {rows / counts.rows:.0%}" for value, rows in summary["top"][:3])
+        top = ", ".join(f"{_cut(value)} {rows / counts.rows:.0%}" for value, rows in summary["top"][:3])
         return [*start, f"{about}{summary['distinct']:,}", top]
     if counts.kind == "instants":
         return [*start, *(None if text is None else text[:16].replace("T", " ") for text in summary.values())]
     return [*start, *(_short(summary[name]) for name in heads)]
+
+
+def _from(us: int) -> str:
+    from gapless.monitoring.instants import shown
+
+    text = shown(us)
+    return text[:16].replace("T", " ").removesuffix(" 00:00") if us % MINUTE == 0 else text
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
 
 
 def _short(value: float | None) -> str | None:

@@ -38,7 +38,7 @@ class Sizes:
 
     @classmethod
     def for_rows(cls, slots: int, columns: int) -> Sizes:
-        """Where the caller takes the rows themselves, of so many columns: slices of about 64 MiB."""
+        """Where the caller takes the rows themselves, of so many columns: slices of about 64 MiB, or 16,384 rows."""
         return cls(slots, slice_rows=min(max(_SLICE_BYTES // (9 * max(columns, 1)), 1 << 14), 1 << 18))
 
     def buckets(self, rows: int) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from gapless.arrow import KNOWN_AT, kept, to_numpy
+from gapless.arrow import known_by, to_numpy
 from gapless.distributing.assembling import Assembled
 from gapless.distributing.computing import run_slices, sliced
 from gapless.distributing.labelling import LabelLookup
@@ -40,12 +40,11 @@ class _CountEvents:
             profiles = Profiles(self.columns, every_us=self.every_us)
             split: SourceSplit = pickle.loads(piece.value)
             for batch in split.read():
-                seen = batch
-                if self.known_by_us is not None:
-                    seen = kept(batch, pa.array(to_numpy(batch.column(KNOWN_AT))[0] <= self.known_by_us))
+                seen = known_by(batch, self.known_by_us)
                 profiles.add(seen, to_numpy(seen.column(self.time))[0])
             for place, columns in enumerate(_dealt(self.columns, self.partitions)):
-                yield Piece(place, piece.order, profiles.only(columns).to_bytes())
+                for number, part in enumerate(profiles.only(columns).pieces()):
+                    yield Piece(place, piece.order << 32 | number, part)
 
 
 def _dealt(columns: Mapping[str, Type], partitions: int) -> list[dict[str, Type]]:
@@ -63,7 +62,7 @@ def _merge(pieces: Iterator[Piece]) -> Iterable[Piece]:
         else:
             merged.merge(coming)
     if merged is not None:
-        yield Piece(0, 0, merged.to_bytes())
+        yield from (Piece(0, number, part) for number, part in enumerate(merged.pieces()))
 
 
 def profile_events(
@@ -98,7 +97,7 @@ def profile_events(
     count = _CountEvents(source.event_time, types, every_us, known_by_us, partitions)
     tasks = tuple(pickle.dumps(split) for split in splits)
     read = Stage("read and count", count, len(tasks), tasks=tasks)
-    for piece in engine.run(Stage("merge", _merge, partitions, reads=(read,)), progress=progress, at_once=True):
+    for piece in engine.run(Stage("merge", _merge, partitions, reads=(read,)), progress=progress):
         whole.merge(Profiles.from_bytes(piece.value))
     return whole
 
@@ -114,7 +113,7 @@ class _CountSlice:
     def __call__(self, assembled: Assembled) -> Iterable[Piece]:
         profiles = Profiles(self.columns, every_us=self.every_us)
         profiles.add(assembled.rows, to_numpy(assembled.rows.column(self.time))[0])
-        yield Piece(0, 0, profiles.to_bytes())
+        yield from (Piece(0, number, part) for number, part in enumerate(profiles.pieces()))
 
 
 def profile_features(
@@ -137,6 +136,8 @@ def profile_features(
         label — needed for its value.
 
     Raises: as `distributing.compute`.
+
+    Cost: as that; requests travel with the tasks, so that all of them are held here.
     """
     cut = sizes or Sizes(engine.capabilities.slots)
     whole = Profiles(columns, every_us=every_us)

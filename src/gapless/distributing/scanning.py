@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from gapless.arrow import KNOWN_AT, kept, to_numpy
+from gapless.arrow import known_by
 from gapless.distributing.blocks import packed, unpacked
 from gapless.distributing.known import without_known
 from gapless.distributing.routes import OWN, ROW, SLICE, Route, by_source
@@ -128,11 +128,9 @@ class ScanEvents:
 
     def _known(self, splits: Sequence[SourceSplit]) -> Iterator[pa.RecordBatch]:
         for batch in chain.from_iterable(split.read() for split in splits):
-            if self.known_by_us is not None:
-                known, _ = to_numpy(batch.column(KNOWN_AT))
-                batch = kept(batch, pa.array(known <= self.known_by_us))
-            if batch.num_rows:
-                yield batch
+            seen = known_by(batch, self.known_by_us)
+            if seen.num_rows:
+                yield seen
 
 
 def read_derived(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gapless.arrow import ARROW_TYPES, KNOWN_AT, kept, plain, to_numpy
+from gapless.arrow import ARROW_TYPES, known_by, plain, to_numpy
 from gapless.errors import InputError
 from gapless.expr import compile_columns
 from gapless.features.blocks import Block, Buckets, Encoder, sorted_events
@@ -184,11 +184,9 @@ def _visible(group: Group, at: Array, sources: SourceReader, known_by_us: int | 
     start = group.start_us(int(at.min()))
     reader = sources.read(group.source, sorted(group.columns), start_us=start, end_us=int(at.max()))
     for batch in ahead(gathered(reader, _ENCODED_ROWS)):
-        if known_by_us is not None:
-            known, _ = to_numpy(batch.column(KNOWN_AT))
-            batch = kept(batch, pa.array(known <= known_by_us))
-        if batch.num_rows:
-            yield batch
+        seen = known_by(batch, known_by_us)
+        if seen.num_rows:
+            yield seen
 
 
 def gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

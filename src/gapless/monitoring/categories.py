@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from gapless.windows.hashing import text_hashes
 __all__ = ["CategoryCounts"]
 
 _TOP = 5
+_LONGEST, _BEGINNING = 100, 80
 _HASHES = float(1 << 64)
 
 Ints = npt.NDArray[np.int64]
@@ -31,7 +33,8 @@ class CategoryCounts:
     have exact counts after any merging, and are a fair sample of all: their number says how many there are.
 
     Parameters:
-        counts — rows by value; flags are "true" and "false". others — rows of all other values.
+        counts — rows by value; flags are "true" and "false", and of a text of over 100 characters there are the first
+            80 and a hash of all. others — rows of all other values.
 
     Guarantees: as NumberCounts.
     """
@@ -49,7 +52,7 @@ class CategoryCounts:
         """Of some rows. Cost: about 60 ns a row, 100 ns a distinct value."""
         array = plain(column)
         texts = array.cast(pa.string()) if pa.types.is_boolean(array.type) else array
-        found = pc.value_counts(pc.drop_null(texts))
+        found = pc.value_counts(pc.drop_null(_shortened(texts)))
         return cls._kept(len(array), array.null_count, found.field("values"), found.field("counts").to_numpy(), 0)
 
     @classmethod
@@ -66,6 +69,11 @@ class CategoryCounts:
         values, counts = pa.array(both, pa.string()), np.fromiter(both.values(), np.int64, len(both))
         others = self.others + other.others
         return self._kept(self.rows + other.rows, self.missing + other.missing, values, counts, others)
+
+    @property
+    def size(self) -> int:
+        """How much is held, in values."""
+        return 1 + len(self.counts)
 
     @property
     def distinct(self) -> int:
@@ -91,6 +99,18 @@ class CategoryCounts:
     def summary(self) -> dict[str, Any]:
         """What people read of it; `exact` says whether every value is counted."""
         return {"distinct": self.distinct, "exact": not self.others, "top": [list(one) for one in self.top]}
+
+
+def _shortened(texts: pa.StringArray) -> pa.StringArray:
+    long = pc.greater(pc.utf8_length(texts), _LONGEST)
+    if not pc.any(long).as_py():
+        return texts
+    short = [f"{text[:_BEGINNING]}…{_digest(text)}" for text in texts.filter(long).to_pylist()]
+    return pc.replace_with_mask(texts, pc.fill_null(long, fill_value=False), pa.array(short, pa.string()))
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _hashes(values: pa.StringArray) -> npt.NDArray[np.uint64]:

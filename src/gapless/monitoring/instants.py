@@ -11,7 +11,7 @@ import pyarrow as pa
 from gapless.arrow import to_numpy
 from gapless.clock import format_instant
 
-__all__ = ["InstantCounts"]
+__all__ = ["InstantCounts", "shown"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class InstantCounts:
     missing: int = 0
     first_us: int | None = None
     last_us: int | None = None
+
+    @property
+    def size(self) -> int:
+        """How much is held, in bins."""
+        return 1
 
     @classmethod
     def of(cls, column: pa.Array) -> Self:
@@ -57,5 +62,18 @@ class InstantCounts:
 
     def summary(self) -> dict[str, Any]:
         """What people read of it."""
-        shown = [None if us is None else format_instant(us) for us in (self.first_us, self.last_us)]
-        return dict(zip(("first", "last"), shown, strict=True))
+        ends = {"first": self.first_us, "last": self.last_us}
+        return {name: None if us is None else shown(us) for name, us in ends.items()}
+
+
+def shown(us: int) -> str:
+    """An instant as text, also one of no year that a calendar has.
+
+    Examples:
+        >>> shown(0), shown(2**60)
+        ('1970-01-01T00:00:00Z', '1152921504606846976 us')
+    """
+    try:
+        return format_instant(us)
+    except OverflowError:
+        return f"{us} us"

@@ -77,6 +77,11 @@ class NumberCounts:
         )
 
     @property
+    def size(self) -> int:
+        """How much is held, in bins."""
+        return 1 + len(self.bins)
+
+    @property
     def there(self) -> int:
         """How many numbers."""
         return self.rows - self.missing
@@ -94,8 +99,8 @@ class NumberCounts:
     def quantile(self, share: float) -> float | None:
         """The least number that at least this share of the numbers does not exceed, brought to the edge of its bin.
 
-        Guarantees: of the sign of that number, at most 1/128 of it nearer to zero, exact for whole numbers up to 255;
-            between `least` and `largest`.
+        Guarantees: at most 1/128 of it nearer to zero, exact for whole numbers up to 255; between `least` and
+            `largest`. Numbers below 1e-308 may read as 0.
         """
         if self.least is None or self.largest is None:
             return None

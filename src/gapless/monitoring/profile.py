@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gapless.clock import format_instant
 from gapless.errors import InputError
 from gapless.monitoring.categories import CategoryCounts
-from gapless.monitoring.instants import InstantCounts
+from gapless.monitoring.instants import InstantCounts, shown
 from gapless.monitoring.numbers import NumberCounts
 from gapless.schema import Type
 
@@ -22,7 +21,8 @@ __all__ = ["Counts", "Profile", "Profiles"]
 
 Counts = NumberCounts | CategoryCounts | InstantCounts
 
-_MOST = 200_000
+_MOST = 10_000_000
+_PIECE_BYTES = 8 << 20
 
 _KINDS: Mapping[Type, type[Counts]] = {
     Type.FLOAT: NumberCounts,
@@ -49,9 +49,10 @@ class Profile:
         """Plain values for JSON: the counts, and what people read of them."""
         return {
             "column": self.column,
-            "slice": None if self.slice_us is None else format_instant(self.slice_us),
+            "slice_us": self.slice_us,
+            "slice": None if self.slice_us is None else shown(self.slice_us),
             "kind": self.counts.kind,
-            **self.counts.to_dict(),
+            "counts": self.counts.to_dict(),
             "summary": self.counts.summary(),
         }
 
@@ -61,8 +62,10 @@ class Profiles:
 
     Parameters:
         columns — type by name.
-        most — profiles that may be held at once.
         every_us — how long a slice is, from a whole multiple of it on the clock of UTC; None: all of time is one.
+        most — bins and values that may be held at once, about 100 bytes each.
+
+    Raises: InputError for slices that are not longer than 0.
 
     Guarantees: the same rows give the same profiles, whatever the batches, their order and what was merged where.
 
@@ -74,8 +77,13 @@ class Profiles:
     """
 
     def __init__(self, columns: Mapping[str, Type], *, every_us: int | None = None, most: int = _MOST) -> None:
+        if every_us is not None and every_us <= 0:
+            raise InputError(
+                "slices have no length", seen=every_us, allowed="above 0", next_step="say how long they are"
+            )
         self.columns, self.every_us, self._most = dict(columns), every_us, most
         self._counts: dict[tuple[int | None, str], Counts] = {}
+        self._held = 0
 
     def __iter__(self) -> Iterator[Profile]:
         """By column in the order given, and of each by time."""
@@ -92,55 +100,106 @@ class Profiles:
         Parameters:
             batch — has the columns.
             at_us — [n] int64, the instant of each row, which says its slice.
+
+        Raises: InputError for more slices of more columns than may be held.
         """
         for slice_us, rows in self._sliced(batch, at_us):
             for name, kind in self.columns.items():
                 self._put((slice_us, name), _KINDS[kind].of(rows.column(name)))
 
     def merge(self, other: Profiles) -> None:
-        """Adds what others have counted of these columns."""
+        """Adds what others have counted of all or some of these columns.
+
+        Raises: InputError for slices of another length, or a column that is not among these.
+        """
+        same = all(self.columns.get(name) is kind for name, kind in other.columns.items())
+        if not same or other.every_us != self.every_us:
+            raise InputError(
+                "profiles of other columns or slices cannot be added",
+                seen=_described(other),
+                allowed=_described(self),
+                next_step="profile both in the same way",
+            )
         for key, counts in other._counts.items():
             self._put(key, counts)
 
     def only(self, columns: Mapping[str, Type]) -> Profiles:
         """Of some of the columns."""
-        part = Profiles(columns, every_us=self.every_us)
-        part._counts = {key: counts for key, counts in self._counts.items() if key[1] in columns}
+        return self._with({name: self.columns[name] for name in columns}, self._counts)
+
+    def _with(self, columns: Mapping[str, Type], counts: Mapping[tuple[int | None, str], Counts]) -> Profiles:
+        part = Profiles(columns, every_us=self.every_us, most=self._most)
+        for key, one in counts.items():
+            if key[1] in columns:
+                part._put(key, one)
         return part
 
     def _put(self, key: tuple[int | None, str], counts: Counts) -> None:
         there = self._counts.get(key)
-        if there is None and len(self._counts) >= self._most:
+        merged = counts if there is None else there.merge(counts)  # type: ignore[arg-type]
+        self._held += merged.size - (0 if there is None else there.size)
+        if self._held > self._most:
             raise InputError(
                 "there are too many slices of too many columns",
-                seen=f"over {self._most:,} profiles",
+                seen=f"over {self._most:,} bins and values in {len(self._counts):,} profiles",
                 allowed=f"at most {self._most:,}",
                 next_step="take longer slices, fewer columns or a shorter time",
             )
-        self._counts[key] = counts if there is None else there.merge(counts)  # type: ignore[arg-type]
+        self._counts[key] = merged
 
     def _sliced(
         self, batch: pa.RecordBatch, at_us: npt.NDArray[np.int64]
     ) -> Iterator[tuple[int | None, pa.RecordBatch]]:
-        if self.every_us is None:
-            yield None, batch
+        if self.every_us is None or not len(at_us):
+            if len(at_us):
+                yield None, batch
             return
         slices = at_us // self.every_us
-        for each in np.unique(slices).tolist():
-            yield each * self.every_us, batch.filter(pa.array(slices == each))
+        if (slices[1:] < slices[:-1]).any():
+            order = np.argsort(slices, kind="stable")
+            slices, batch = slices[order], batch.take(pa.array(order))
+        starts = np.flatnonzero(np.r_[True, slices[1:] != slices[:-1]]).tolist()
+        for start, end in zip(starts, [*starts[1:], len(slices)], strict=True):
+            yield int(slices[start]) * self.every_us, batch.slice(start, end - start)
 
-    def to_bytes(self) -> bytes:
-        """For `from_bytes`, there or elsewhere."""
-        counts = [[key[0], key[1], one.to_dict()] for key, one in self._counts.items()]
-        return json.dumps(
-            {"columns": {name: kind.value for name, kind in self.columns.items()}, "every": self.every_us, "of": counts}
-        ).encode()
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, from which `from_dict` makes the same."""
+        return {**self._head(), "profiles": [one.to_dict() for one in self]}
+
+    def _head(self) -> dict[str, Any]:
+        return {"columns": {name: kind.value for name, kind in self.columns.items()}, "every_us": self.every_us}
 
     @classmethod
-    def from_bytes(cls, value: bytes) -> Self:
-        """What `to_bytes` gave."""
-        document = json.loads(value)
-        profiles = cls({name: Type(kind) for name, kind in document["columns"].items()}, every_us=document["every"])
-        for slice_us, name, counts in document["of"]:
-            profiles._put((slice_us, name), _KINDS[profiles.columns[name]].from_dict(counts))
+    def from_dict(cls, document: Mapping[str, Any], *, most: int = _MOST) -> Self:
+        """What `to_dict` gave, whatever else is in the document."""
+        columns = {name: Type(kind) for name, kind in document["columns"].items()}
+        profiles = cls(columns, every_us=document["every_us"], most=most)
+        for one in document["profiles"]:
+            profiles._put((one["slice_us"], one["column"]), _KINDS[columns[one["column"]]].from_dict(one["counts"]))
         return profiles
+
+    def pieces(self, most_bytes: int = _PIECE_BYTES) -> Iterator[bytes]:
+        """For `from_bytes`, there or elsewhere: parts of about that size, at least one, which merge to the whole."""
+        held: list[bytes] = []
+        head = json.dumps(self._head()).encode()
+        for (slice_us, column), counts in self._counts.items():
+            held.append(json.dumps({"slice_us": slice_us, "column": column, "counts": counts.to_dict()}).encode())
+            if sum(map(len, held)) >= most_bytes:
+                yield _piece(head, held)
+                held = []
+        if held or not self._counts:
+            yield _piece(head, held)
+
+    @classmethod
+    def from_bytes(cls, piece: bytes) -> Self:
+        """One of `pieces`."""
+        return cls.from_dict(json.loads(piece))
+
+
+def _piece(head: bytes, profiles: list[bytes]) -> bytes:
+    return head[:-1] + b', "profiles": [' + b", ".join(profiles) + b"]}"
+
+
+def _described(profiles: Profiles) -> str:
+    columns = ", ".join(f"{name}: {kind.value}" for name, kind in profiles.columns.items())
+    return f"slices of {profiles.every_us} us of {columns}"

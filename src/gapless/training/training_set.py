@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gapless.arrow import KNOWN_AT
+from gapless.arrow import known_by
 from gapless.clock import format_instant
 from gapless.errors import InputError
 from gapless.features import DerivedSources, FunctionRun, Limits, SourceReader, compute
@@ -161,12 +161,7 @@ def known_requests(
     reader = sources.read(source, list(source.columns), start_us=from_us, end_us=until_us)
     names = list(source.columns)
     schema = pa.schema([reader.schema.field(name) for name in names])
-    return pa.RecordBatchReader.from_batches(schema, (_known(batch, names, known_by_us) for batch in reader))
-
-
-def _known(batch: pa.RecordBatch, names: list[str], known_by_us: int) -> pa.RecordBatch:
-    keep = pc.less_equal(batch.column(KNOWN_AT).cast(pa.int64()), known_by_us)
-    return batch.filter(keep).select(names)
+    return pa.RecordBatchReader.from_batches(schema, (known_by(batch, known_by_us).select(names) for batch in reader))
 
 
 def _counted(maturity: pa.Array) -> dict[str, int]:

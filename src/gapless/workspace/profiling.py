@@ -38,14 +38,13 @@ class Profiled:
     profiles: Profiles
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; each profile has its counts and what people read of them."""
+        """Plain values for JSON; `Profiles.from_dict` reads the profiles back."""
         return {
             "of": self.of,
             "name": self.name,
             "sources": dict(self.sources),
             "known_by": None if self.known_by_us is None else format_instant(self.known_by_us),
-            "every_us": self.profiles.every_us,
-            "profiles": [one.to_dict() for one in self.profiles],
+            **self.profiles.to_dict(),
         }
 
 
@@ -79,7 +78,8 @@ class Profiling(Parts):
 
         Raises: UnknownName, NotFound, InputError; what an engine raises.
 
-        Cost: of a source, one reading; of a model, that of its training set. Memory does not grow with rows.
+        Cost: of a source, one reading; of a model, that of its training set. Memory grows with columns, slices and
+            distinct values; with an engine the requests are held, too, as they travel from here.
         """
         found = self._named(name)
         if isinstance(found, Model):
@@ -193,18 +193,15 @@ def _read(
     known_by_us: int | None,
     progress: Progress | None,
 ) -> Profiles:
-    import pyarrow as pa
-
-    from gapless.arrow import KNOWN_AT, kept, to_numpy
+    from gapless.arrow import known_by, to_numpy
     from gapless.monitoring import Profiles
 
     profiles, done = Profiles(types, every_us=every_us), 0
     names = sorted({*types, source.event_time})
     for batch in sources.read(source, names, start_us=times[0], end_us=times[1]):
         done += batch.num_rows
-        if known_by_us is not None:
-            batch = kept(batch, pa.array(to_numpy(batch.column(KNOWN_AT))[0] <= known_by_us))
-        profiles.add(batch, to_numpy(batch.column(source.event_time))[0])
+        seen = known_by(batch, known_by_us)
+        profiles.add(seen, to_numpy(seen.column(source.event_time))[0])
         if progress is not None:
             progress(done)
     return profiles

@@ -117,9 +117,9 @@ def _file_batches(
             # Of a file that was written before a column was added, one is read all the same: to know how many rows.
             held = [name for name in read.names if name in file.schema_arrow.names] or file.schema_arrow.names[:1]
             for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=held):
-                kept = _filtered(_as(batch, read), within)
-                if kept.num_rows:
-                    yield kept
+                found = _filtered(_as(batch, read), within)
+                if found.num_rows:
+                    yield found
     except (OSError, pa.ArrowException) as problem:
         raise unreadable(problem, path) from problem
 

@@ -48,7 +48,7 @@ class SparkEngine:
 
     Guarantees: those of the port. A lost executor's tasks are done again by others; what a stage had sent from it, too.
 
-    Cost: about 30 ms for each task, 0.1 s for each stage; pieces lie in Spark's shuffle files between stages.
+    Cost: about 70 ms for each task, 0.1 s for each stage; pieces lie in Spark's shuffle files between stages.
     """
 
     def __init__(self, session: SparkSession, *, stops: bool = False, authors: Sequence[ModuleType] = ()) -> None:

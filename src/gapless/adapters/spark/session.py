@@ -29,8 +29,6 @@ _SETTINGS: Mapping[str, str] = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_QUIET}",
-    # Over TCP a task waits 40 ms for an acknowledgement, on the loopback too.
-    "spark.python.unix.domain.socket.enabled": "true",
     # Our blocks are compressed where they are made.
     "spark.shuffle.compress": "false",
     "spark.shuffle.spill.compress": "false",
