@@ -48,6 +48,18 @@ class Profiled:
         }
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a source or a model: see `Profiling.profile`."""
+
+    columns: Sequence[str]
+    every_us: int | None
+    times: tuple[int | None, int | None]
+    known_by_us: int | None
+    versions: Mapping[str, int] | None
+    progress: Progress | None
+
+
 class Profiling(Parts):
     """The part of a `Workspace` that profiles."""
 
@@ -82,9 +94,8 @@ class Profiling(Parts):
             distinct values; with an engine the requests are held, too, as they travel from here.
         """
         found = self._named(name)
-        if isinstance(found, Model):
-            return self._of_model(found, columns, every_us, (from_us, until_us), known_by_us, versions, progress)
-        return self._of_source(found, columns, every_us, (from_us, until_us), known_by_us, versions, progress)
+        asked = _Asked(columns, every_us, (from_us, until_us), known_by_us, versions, progress)
+        return self._of_model(found, asked) if isinstance(found, Model) else self._of_source(found, asked)
 
     def _named(self, name: str) -> EventSource | Model:
         kind, colon, rest = name.partition(":")
@@ -102,50 +113,33 @@ class Profiling(Parts):
             raise UnknownName("source or model", name, [*sources, *models], where=self.product.site)
         return models[name] if name in models else sources[name]
 
-    def _of_source(
-        self,
-        source: EventSource,
-        columns: Sequence[str],
-        every_us: int | None,
-        times: tuple[int | None, int | None],
-        known_by_us: int | None,
-        versions: Mapping[str, int] | None,
-        progress: Progress | None,
-    ) -> Profiled:
+    def _of_source(self, source: EventSource, asked: _Asked) -> Profiled:
         from gapless.distributing import profile_events
         from gapless.features import StoreSources
         from gapless.workspace.computing import tables_of
         from gapless.workspace.engines import rows_done
 
-        types = _chosen(dict(source.columns), columns, source)
-        sources = StoreSources(self.offline, {source.name: source}, versions)
+        types = _chosen(dict(source.columns), asked.columns, source)
+        sources = StoreSources(self.offline, {source.name: source}, asked.versions)
         with self.engine() as engine:
             if engine is None:
-                profiles = _read(source, types, sources, every_us, times, known_by_us, progress)
+                profiles = _read(source, types, sources, asked)
             else:
+                start_us, end_us = asked.times
                 profiles = profile_events(
                     engine,
                     source,
                     list(types),
                     tables_of(self, sources),
-                    every_us=every_us,
-                    start_us=times[0],
-                    end_us=times[1],
-                    known_by_us=known_by_us,
-                    progress=rows_done(progress, sources.rows(source)),
+                    every_us=asked.every_us,
+                    start_us=start_us,
+                    end_us=end_us,
+                    known_by_us=asked.known_by_us,
+                    progress=rows_done(asked.progress, sources.rows(source)),
                 )
-        return Profiled("source", source.name, sources.versions, known_by_us, profiles)
+        return Profiled("source", source.name, sources.versions, asked.known_by_us, profiles)
 
-    def _of_model(
-        self,
-        model: Model,
-        columns: Sequence[str],
-        every_us: int | None,
-        times: tuple[int | None, int | None],
-        known_by_us: int | None,
-        versions: Mapping[str, int] | None,
-        progress: Progress | None,
-    ) -> Profiled:
+    def _of_model(self, model: Model, asked: _Asked) -> Profiled:
         from gapless.arrow import to_numpy
         from gapless.distributing import LabelLookup, profile_features
         from gapless.monitoring import Profiles
@@ -154,25 +148,25 @@ class Profiling(Parts):
         from gapless.workspace.engines import rows_done
 
         label = {model.label.columns[0]: model.label.expression.type}
-        types = _chosen({**model.outputs, **label}, columns, model)
-        sources = self.sources(model, labels=True, versions=versions)
-        known = self.known_by(model, sources) if known_by_us is None else known_by_us
+        types = _chosen({**model.outputs, **label}, asked.columns, model)
+        sources = self.sources(model, labels=True, versions=asked.versions)
+        known = self.known_by(model, sources) if asked.known_by_us is None else asked.known_by_us
         with self.engine() as engine:
             if engine is None:
-                profiles = Profiles(types, every_us=every_us)
-                for batch in labelled_batches(self, None, model, sources, self.deriving(), times, known, progress):
+                profiles, deriving = Profiles(types, every_us=asked.every_us), self.deriving()
+                for batch in labelled_batches(self, None, model, sources, deriving, asked.times, known, asked.progress):
                     profiles.add(batch, to_numpy(batch.column(model.requests.event_time))[0])
             else:
                 profiles = profile_features(
                     engine,
                     model.feature_set,
                     types,
-                    known_requests(model, sources, *times, known),
+                    known_requests(model, sources, *asked.times, known),
                     tables_of(self, sources),
                     label=LabelLookup.of(model, known),
-                    every_us=every_us,
+                    every_us=asked.every_us,
                     known_by_us=known,
-                    progress=rows_done(progress, sources.rows(model.requests)),
+                    progress=rows_done(asked.progress, sources.rows(model.requests)),
                 )
         return Profiled("model", model.name, sources.versions, known, profiles)
 
@@ -184,24 +178,16 @@ def _chosen(types: Mapping[str, Type], columns: Sequence[str], of: EventSource |
     return {name: types[name] for name in columns or types}
 
 
-def _read(
-    source: EventSource,
-    types: Mapping[str, Type],
-    sources: StoreSources,
-    every_us: int | None,
-    times: tuple[int | None, int | None],
-    known_by_us: int | None,
-    progress: Progress | None,
-) -> Profiles:
+def _read(source: EventSource, types: Mapping[str, Type], sources: StoreSources, asked: _Asked) -> Profiles:
     from gapless.arrow import known_by, to_numpy
     from gapless.monitoring import Profiles
 
-    profiles, done = Profiles(types, every_us=every_us), 0
-    names = sorted({*types, source.event_time})
-    for batch in sources.read(source, names, start_us=times[0], end_us=times[1]):
+    profiles, done = Profiles(types, every_us=asked.every_us), 0
+    start_us, end_us = asked.times
+    for batch in sources.read(source, sorted({*types, source.event_time}), start_us=start_us, end_us=end_us):
         done += batch.num_rows
-        seen = known_by(batch, known_by_us)
+        seen = known_by(batch, asked.known_by_us)
         profiles.add(seen, to_numpy(seen.column(source.event_time))[0])
-        if progress is not None:
-            progress(done)
+        if asked.progress is not None:
+            asked.progress(done)
     return profiles
