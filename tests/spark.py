@@ -39,7 +39,9 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 _ENVIRONMENT = (
     "SPARK_LOCAL_IP=127.0.0.1",
     "SPARK_DAEMON_MEMORY=256m",
-    "SPARK_DAEMON_JAVA_OPTS=-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dspark.port.maxRetries=0",
+    # Without its REST server, which takes a port of its own choice: two masters could not be there at once.
+    "SPARK_DAEMON_JAVA_OPTS=-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dspark.port.maxRetries=0"
+    " -Dspark.master.rest.enabled=false",
 )
 
 

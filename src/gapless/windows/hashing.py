@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gapless.windows.jit import compiled, digest, types
+from gapless.windows.jit import compiled, types
 
 __all__ = ["text_hashes"]
 
-_VERSION = digest(("jit", "hashing"))
 _OFFSETS = types.Array(types.int32, 1, "C", readonly=True)
 _BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 _OUT = types.uint64[::1]
@@ -34,7 +33,7 @@ def text_hashes(texts: pa.StringArray) -> npt.NDArray[np.uint64]:
     return out
 
 
-@compiled(types.void(_OFFSETS, _BYTES, _OUT), _VERSION)
+@compiled(types.void(_OFFSETS, _BYTES, _OUT))
 def _hash(offsets, data, out):  # type: ignore[no-untyped-def]
     for i in range(len(out)):
         h = _BASIS

@@ -42,7 +42,10 @@ OUT_FLOATS = types.float64[:, ::1]
 OUT_FLAGS = types.boolean[:, ::1]
 INT, REAL, FLAG = types.int64, types.float64, types.boolean
 
-FILES = ("counting", "distinct", "extremes", "groups", "jit", "limbs", "picks", "small", "sorting", "wide")
+FILES = (
+    *("counting", "distinct", "extremes", "groups", "hashing", "jit", "limbs", "picks", "small", "sorting"),
+    *("totals", "wide"),
+)
 
 
 def digest(names: Iterable[str]) -> str:

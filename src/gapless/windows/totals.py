@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from gapless.windows.jit import BITS, OUT, compiled, digest, types
+from gapless.windows.jit import BITS, OUT, compiled, types
 from gapless.windows.limbs import SQUARE_LIMBS, SUM_LIMBS, add, add_square
 
 __all__ = ["totals"]
 
-_VERSION = digest(("jit", "limbs", "totals"))
 _AT_ONCE = 1 << 29
 """Numbers that limbs take without losing a carry, with room."""
 
@@ -41,7 +40,7 @@ def _whole(limbs: npt.NDArray[np.int64]) -> int:
     return sum(limb << (32 * place) for place, limb in enumerate(limbs.tolist()) if limb)
 
 
-@compiled(types.void(BITS, OUT, OUT), _VERSION)
+@compiled(types.void(BITS, OUT, OUT))
 def _add_all(bits, sums, quads):  # type: ignore[no-untyped-def]
     for i in range(len(bits)):
         add(sums, 0, bits[i])
