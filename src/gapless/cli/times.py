@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from gapless.clock import DAY, HOUR, MINUTE, SECOND, format_duration, format_instant, parse_duration, parse_instant
@@ -10,34 +12,23 @@ from gapless.errors import DefinitionError
 __all__ = ["duration", "instant", "minute", "span"]
 
 
-class _Instant(click.ParamType[int]):
-    name = "instant"
+class _Microseconds(click.ParamType[int]):
+    def __init__(self, name: str, parse: Callable[[str], int]) -> None:
+        self.name, self._parse = name, parse
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
         try:
-            return parse_instant(str(value))
+            return self._parse(str(value))
         except DefinitionError as error:
-            self.fail(f"{value!r} is no instant; allowed is {error.allowed}", param, ctx)
+            self.fail(f"{value!r} is no {self.name}; allowed is {error.allowed}", param, ctx)
 
 
-class _Duration(click.ParamType[int]):
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_duration(str(value))
-        except DefinitionError as error:
-            self.fail(f"{value!r} is no duration; allowed is {error.allowed}", param, ctx)
-
-
-duration = _Duration()
+duration = _Microseconds("duration", parse_duration)
 """A whole number and a unit, "1h" or "7d"; microseconds."""
 
-instant = _Instant()
+instant = _Microseconds("instant", parse_instant)
 """ISO 8601, read as UTC where it has no offset; microseconds since 1970."""
 
 

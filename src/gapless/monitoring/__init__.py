@@ -1,7 +1,7 @@
 """What data looked like: counts of a column over a slice of time, which add up to those of any longer time.
 
 batches ─► Profiles.add: rows by slice ─► counts of each column ─┐
-tasks elsewhere ─► Profiles.to_bytes ────────────────────────────┴─► merge: the same whatever was cut how
+tasks elsewhere ─► Profiles.pieces ──────────────────────────────┴─► merge: the same whatever was cut how
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ class Profiles:
 
         Raises: InputError for more slices of more columns than may be held.
         """
-        for slice_us, rows in self._sliced(batch, at_us):
+        for slice_us, rows in self._sliced(batch, at_us) if batch.num_rows else ():
             for name, kind in self.columns.items():
                 self._put((slice_us, name), _KINDS[kind].of(rows.column(name)))
 
@@ -125,11 +125,8 @@ class Profiles:
 
     def only(self, columns: Mapping[str, Type]) -> Profiles:
         """Of some of the columns."""
-        return self._with({name: self.columns[name] for name in columns}, self._counts)
-
-    def _with(self, columns: Mapping[str, Type], counts: Mapping[tuple[int | None, str], Counts]) -> Profiles:
         part = Profiles(columns, every_us=self.every_us, most=self._most)
-        for key, one in counts.items():
+        for key, one in self._counts.items():
             if key[1] in columns:
                 part._put(key, one)
         return part
@@ -150,9 +147,8 @@ class Profiles:
     def _sliced(
         self, batch: pa.RecordBatch, at_us: npt.NDArray[np.int64]
     ) -> Iterator[tuple[int | None, pa.RecordBatch]]:
-        if self.every_us is None or not len(at_us):
-            if len(at_us):
-                yield None, batch
+        if self.every_us is None:
+            yield None, batch
             return
         slices = at_us // self.every_us
         if (slices[1:] < slices[:-1]).any():
@@ -181,12 +177,14 @@ class Profiles:
     def pieces(self, most_bytes: int = _PIECE_BYTES) -> Iterator[bytes]:
         """For `from_bytes`, there or elsewhere: parts of about that size, at least one, which merge to the whole."""
         held: list[bytes] = []
+        size = 0
         head = json.dumps(self._head()).encode()
         for (slice_us, column), counts in self._counts.items():
             held.append(json.dumps({"slice_us": slice_us, "column": column, "counts": counts.to_dict()}).encode())
-            if sum(map(len, held)) >= most_bytes:
+            size += len(held[-1])
+            if size >= most_bytes:
                 yield _piece(head, held)
-                held = []
+                held, size = [], 0
         if held or not self._counts:
             yield _piece(head, held)
 

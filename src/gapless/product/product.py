@@ -91,9 +91,13 @@ class Product:
             raise UnknownName(f"event source of product {self.name!r}", name, self.all_sources, where=self.site)
         return self.all_sources[name]
 
+    def declared(self, name: str) -> Model | None:
+        """What this product says of a model; None where it has it no more, as old versions may outlive it."""
+        return next((model for model in self.models if model.name == name), None)
+
     def model(self, name: str) -> Model:
         """Raises: UnknownName."""
-        for model in self.models:
-            if model.name == name:
-                return model
+        found = self.declared(name)
+        if found is not None:
+            return found
         raise UnknownName(f"model of product {self.name!r}", name, (m.name for m in self.models), where=self.site)

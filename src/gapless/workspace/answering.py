@@ -15,7 +15,7 @@ from gapless.clock import Clock, SteadyClock
 from gapless.errors import Transient
 from gapless.online import OnlineReader
 from gapless.ports.online import OnlineStore
-from gapless.product import Model, Trust
+from gapless.product import Trust
 from gapless.serving.batch import Version
 from gapless.serving.breaker import Breaker
 from gapless.serving.following import Follower
@@ -70,7 +70,7 @@ class Predictors:
     def _made(self, asked: Version, bundle: Bundle) -> Predictor:
         features, manifest = feature_set(bundle), bundle.manifest
         scorer = open_scorer(bundle, OnnxRuntime(), allow_pickle=self._allow_pickle)
-        declared = _declared(self._parts, asked.model)
+        declared = self._parts.product.declared(asked.model)
         policy = Trust() if declared is None else declared.trust
         freshness = {} if declared is None else {view.name: view.freshness_us for view in declared.views}
         return Predictor(
@@ -97,8 +97,3 @@ def live_version(parts: Parts, model: str) -> str:
     """The version that is live, else the newest one that is registered. Raises: NotFound where there is none."""
     deployment = parts.metadata.deployments.current().get(model)
     return parts.tracker.version(model).version if deployment is None else deployment.live
-
-
-def _declared(parts: Parts, model: str) -> Model | None:
-    """What the product of today says of the model: its rules of trust; None where it has it no more."""
-    return next((one for one in parts.product.models if one.name == model), None)

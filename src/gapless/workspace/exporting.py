@@ -55,7 +55,7 @@ class Exporting(Parts):
         from gapless.workspace.versions import fetch_bundle
 
         check_target(Path(folder))
-        product, declared = self.product, next((one for one in self.product.models if one.name == model), None)
+        product, declared = self.product, self.product.declared(model)
         if declared is None and not self.tracker.versions(model):
             product.model(model)  # says which ones there are
         record = self.tracker.version(model, version)

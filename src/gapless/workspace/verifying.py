@@ -147,7 +147,7 @@ class _Versions:
         if by not in self._opened:
             bundle = answered_bundle(self._parts, by.model, by.version, by.bundle_hash)
             scorer = open_scorer(bundle, OnnxRuntime(), allow_pickle=self._allow_pickle)
-            declared = next((one for one in self._parts.product.models if one.name == by.model), None)
+            declared = self._parts.product.declared(by.model)
             features = feature_set(bundle).with_functions(self._parts.product.pandas_functions)
             self._opened[by] = Opened(features, scorer, Trust() if declared is None else declared.trust)
         return self._opened[by]
