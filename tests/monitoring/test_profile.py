@@ -49,6 +49,15 @@ def test_slices_begin_at_multiples_also_before_1970():
     assert [one.column for one in profiles] == ["n", "n", "s", "s", "b", "b"]
 
 
+def test_too_many_profiles_are_refused_however_small_they_are():
+    one = {"column": "t", "counts": {"rows": 0, "missing": 0, "first_us": None, "last_us": None}}
+    document = {"columns": {"t": "timestamp"}, "every_us": 1}
+    slices = [one | {"slice_us": us} for us in range(200_001)]
+    assert len(Profiles.from_dict(document | {"profiles": slices[:-1]})) == 200_000
+    with pytest.raises(InputError, match="too many slices"):
+        Profiles.from_dict(document | {"profiles": slices})
+
+
 def test_pieces_are_cut_by_bytes():
     whole = _profiles([(i, float(i), "x", True) for i in range(40)], 1)
     pieces = list(whole.pieces(most_bytes=1_000))

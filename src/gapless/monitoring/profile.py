@@ -22,6 +22,7 @@ __all__ = ["Counts", "Profile", "Profiles"]
 Counts = NumberCounts | CategoryCounts | InstantCounts
 
 _MOST = 10_000_000
+_MOST_PROFILES = 200_000
 _PIECE_BYTES = 8 << 20
 
 _KINDS: Mapping[Type, type[Counts]] = {
@@ -135,11 +136,11 @@ class Profiles:
         there = self._counts.get(key)
         merged = counts if there is None else there.merge(counts)  # type: ignore[arg-type]
         self._held += merged.size - (0 if there is None else there.size)
-        if self._held > self._most:
+        if self._held > self._most or (there is None and len(self._counts) >= _MOST_PROFILES):
             raise InputError(
                 "there are too many slices of too many columns",
-                seen=f"over {self._most:,} bins and values in {len(self._counts):,} profiles",
-                allowed=f"at most {self._most:,}",
+                seen=f"{self._held:,} bins and values in {len(self._counts) + (there is None):,} profiles",
+                allowed=f"at most {self._most:,} in {_MOST_PROFILES:,}",
                 next_step="take longer slices, fewer columns or a shorter time",
             )
         self._counts[key] = merged
