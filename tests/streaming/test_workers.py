@@ -3,6 +3,7 @@
 import random
 import time
 import uuid
+from threading import Thread
 
 import pytest
 
@@ -10,6 +11,8 @@ from gapless.clock import SystemClock
 from gapless.errors import Transient
 from gapless.events.pushing import Pusher
 from gapless.online import OnlineReader
+from gapless.ports.events import TopicPartition
+from gapless.ports.topics import events_topic
 from tests.kafka import kafka_server
 from tests.servers import redis_server
 from tests.streaming.processes import Worker, answers, check_everything, make_shop, push, slices, wait_for
@@ -86,6 +89,27 @@ def _play_on_kafka(workspace, pusher, workers, draw):
     assert [worker.stop() for worker in workers] == [0, 0], "\n".join(worker.said() for worker in workers)
     # Who answers a request of one partition may not have every event of another yet: the log entry names what it saw.
     check_everything(workspace, asked)
+
+
+def test_until_end_waits_for_what_others_have_yet(kafka, redis, tmp_path):
+    """All state is there before the group of the answers deals out its partition: only then does the model begin."""
+    name = uuid.uuid4().hex[:8]
+    stores = f'events = "{kafka.url(prefix=name)}"\nonline = "{redis.url}?prefix={name}"'
+    workspace = make_shop(tmp_path / "shop", stores=stores, partitions=1)
+    requests = events_topic(workspace.product.source("checkouts"))
+    workspace.events.create(requests, 1)
+    other = workspace.events.join("gapless.answers.will_return", [requests])
+    wait_for(other.assigned)
+    stream = workspace.stream()
+    (answering,) = stream.processor.answering
+    run = Thread(target=stream.run_to_end)
+    run.start()
+    wait_for(lambda: stream.processor.reached().keys() >= {("orders", 0), ("checkouts", 0)})
+    assert other.committed(TopicPartition(requests, 0)) is None
+    other.close()
+    run.join(60)
+    assert answering.member.committed(TopicPartition(requests, 0)) == 0
+    stream.close()
 
 
 def test_kafka_killed_and_redis_emptied_under_load(tmp_path):

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gapless.errors import Conflict
 from gapless.features import plan_groups
 from gapless.online import Layout
 from gapless.ports.events import ConsumerGroups, EventLog, Member, TopicPartition
@@ -17,7 +18,7 @@ from gapless.workspace.functions import runnable
 from gapless.workspace.needed import feature_sets
 from gapless.workspace.parts import Parts
 
-__all__ = ["Members", "Turn", "create_topics", "followed", "sources"]
+__all__ = ["Members", "Turn", "create_topics", "followed", "sources", "stuck"]
 
 
 class Turn:
@@ -107,6 +108,22 @@ def followed(parts: Parts, notes: list[str]) -> dict[str, Followed]:
     known = {source.name for source in sources(parts)}
     notes += [f"source {name!r} is not in the product any more: not streamed" for name in layouts.keys() - known]
     return {source.name: _followed(source, list(layouts[source.name].values()), notes) for source in sources(parts)}
+
+
+def stuck(fault: str | None, lacking: Sequence[str], waits: Sequence[str] = ()) -> Conflict:
+    """For a stream that does not come to the end of the log.
+
+    Parameters:
+        fault — what went wrong last.
+        lacking — what this process has no partition of.
+        waits — what it waits for.
+    """
+    nothing = f"no partition for this process of {', '.join(lacking)}" if lacking else ""
+    return Conflict(
+        "the stream does not come to the end of the log",
+        seen=fault or nothing or ", ".join(waits) or "nothing to do",
+        next_step="other processes may have the partitions: let them go on, or stop them first",
+    )
 
 
 def _followed(source: EventSource, layouts: Sequence[Layout], notes: list[str]) -> Followed:

@@ -20,7 +20,7 @@ from gapless.streaming.processor import Step
 from gapless.streaming.tally import Tally
 from gapless.streaming.world import World
 from gapless.workspace.executors import Place, begin, bring_on, opened_log
-from gapless.workspace.following import Turn, create_topics, sources
+from gapless.workspace.following import Turn, create_topics, sources, stuck
 from gapless.workspace.parts import Parts
 from gapless.workspace.settings import Settings
 from gapless.workspace.streaming import StreamOptions
@@ -95,25 +95,23 @@ class SparkStream:
     def run_to_end(self, watch: Callable[[Step], None] = lambda step: None) -> None:
         """Until everything that is in the log now is in the state.
 
-        Raises: Conflict where other processes have every partition; what `run` raises.
+        Raises: Conflict where other processes have all partitions of a source; what `run` raises.
         """
         topics = [events_topic(source) for source in sources(self._parts)]
         ends = {topic: [span.end for span in self.world.log.spans(topic)] for topic in topics}
         self._begin(watch)
         waited_s = 0.0
-        while not self._stop.is_set() and not self.tally.reached(ends, self._mine):
+        while not self._stop.is_set() and (self._lacking() or not self.tally.reached(ends, self._mine)):
             self._look()
             waiting = not self._under_way and self.tally.idle
-            waited_s = waited_s + _PAUSE_S if waiting or not self._mine else 0.0
+            waited_s = waited_s + _PAUSE_S if waiting or self._lacking() else 0.0
             if waited_s > _JOINING_S or self.tally.idle > _IDLE_BATCHES:
-                raise self._stuck()
+                raise stuck(self.tally.fault, self._lacking())
 
-    def _stuck(self) -> Conflict:
-        return Conflict(
-            "the stream does not come to the end of the log",
-            seen=self.tally.fault or ("nothing to do" if self._mine else "no partition for this process"),
-            next_step="other processes may have the partitions: let them go on, or stop them first",
-        )
+    def _lacking(self) -> list[str]:
+        """The sources whose groups have dealt no partition to this process: not yet, or others have all."""
+        held = {one.topic for one in self._mine}
+        return sorted(name for name, each in self._upkeep.followed.items() if events_topic(each.source) not in held)
 
     def _begin(self, watch: Callable[[Step], None]) -> None:
         self._watch = watch

@@ -10,7 +10,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from gapless.clock import SteadyClock
-from gapless.errors import Conflict, GaplessError
+from gapless.errors import GaplessError
 from gapless.events.landing import Landed, trim_landed
 from gapless.faults import Fault, no_fault
 from gapless.ports.topics import events_topic
@@ -23,7 +23,7 @@ from gapless.streaming.worker import Worker
 from gapless.streaming.world import Limits, World
 from gapless.workspace.answering import Predictors, live
 from gapless.workspace.compacting import KEEP_US
-from gapless.workspace.following import Turn, create_topics, sources
+from gapless.workspace.following import Turn, create_topics, sources, stuck
 from gapless.workspace.parts import Parts
 from gapless.workspace.upkeep import Upkeep
 
@@ -105,7 +105,8 @@ class Stream:
     def run_to_end(self, watch: Callable[[Step], None] = lambda step: None) -> None:
         """Until everything that is in the log now is in the state, and every request that is there is answered.
 
-        Raises: Conflict where other processes have every partition; what the worker raises.
+        Raises: Conflict where other processes have all partitions of a source or of a model's requests; what the
+            worker raises.
         """
         ends, waited_s = self._ends(), 0.0
         while not self._stop.is_set():
@@ -118,18 +119,10 @@ class Stream:
                 waited_s = 0.0
                 continue
             if waited_s > _JOINING_S:
-                raise self._stuck()
+                waits = [each.waits_for for each in self.processor.answering if each.waits_for]
+                raise stuck(self.worker.last_fault, self._lacking(), waits)
             waited_s += _PAUSE_S
             self._wait(_PAUSE_S)
-
-    def _stuck(self) -> Conflict:
-        waits = [each.waits_for for each in self.processor.answering if each.waits_for]
-        nothing = "no partition for this process" if not self._holds_partitions() else ""
-        return Conflict(
-            "the stream does not come to the end of the log",
-            seen=self.worker.last_fault or nothing or ", ".join(waits) or "nothing to do",
-            next_step="other processes may have the partitions: let them go on, or stop them first",
-        )
 
     def _ends(self) -> dict[str, list[int]]:
         """By topic, the end of each partition now."""
@@ -139,7 +132,7 @@ class Stream:
     def _reached(self, ends: Mapping[str, Sequence[int]]) -> bool:
         """Whether all of it that is this process's is in and answered, but for models that nothing answers for."""
         processor = self.processor
-        if not self._holds_partitions() or processor.fresh_us is None:
+        if self._lacking() or processor.fresh_us is None:
             return False
         return all(
             all(part.ready for part in shard.parts)
@@ -152,10 +145,13 @@ class Stream:
             for partition, requests in each.partitions.items()
         )
 
-    def _holds_partitions(self) -> bool:
-        """Whether every group that was joined has given this process something to do."""
-        answering = self.processor.answering
-        return bool(self.processor.shards) and all(each.partitions or each.waits_for for each in answering)
+    def _lacking(self) -> list[str]:
+        """The sources and models whose groups have dealt no partition to this process: not yet, or others have all."""
+        processor = self.processor
+        held = {name for name, _ in processor.shards}
+        return sorted(processor.followed.keys() - held) + [
+            f"the requests of {each.model}" for each in processor.answering if not each.partitions
+        ]
 
     def stop(self) -> None:
         """`run` ends after the batch that is under way."""
