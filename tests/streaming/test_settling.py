@@ -103,7 +103,7 @@ def test_several_at_once_move_each_answer_once(stage):
 def test_what_is_in_tables_may_go_from_the_log(stage):
     moved(stage, trim_before_us=2**60)
     topic = predictions_topic("m")
-    assert stage.log.spans(topic)[0].start == stage.log.spans(topic)[0].end
+    assert stage.log.spans(topic)[0].start == stage.log.spans(topic)[0].end - 1  # the last one stays
     assert moved(stage).answers == 0
 
 

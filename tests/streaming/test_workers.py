@@ -6,6 +6,7 @@ import uuid
 from threading import Thread
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from gapless.clock import SystemClock
 from gapless.errors import Transient
@@ -109,6 +110,37 @@ def test_until_end_waits_for_what_others_have_yet(kafka, redis, tmp_path):
     other.close()
     run.join(60)
     assert answering.member.committed(TopicPartition(requests, 0)) == 0
+    stream.close()
+
+
+def test_a_group_that_the_broker_forgot_goes_on_after_the_last_answer(kafka, redis, tmp_path):
+    """As after some days without a member. What came meanwhile is answered once, also in a new partition."""
+    name = uuid.uuid4().hex[:8]
+    stores = f'events = "{kafka.url(prefix=name)}"\nonline = "{redis.url}?prefix={name}"'
+    workspace = make_shop(tmp_path / "shop", stores=stores, partitions=2)
+    pusher, asked, pieces = Pusher(workspace.events, SystemClock(), partitions=2), 0, list(slices(workspace, 18))
+    streamed_to_end(workspace)
+    admin, group = AdminClient({"bootstrap.servers": kafka.bootstrap}), f"{name}.gapless.answers.will_return"
+    for some in (pieces[:12], pieces[12:24]):
+        asked += sum(push(workspace, pusher, piece) * (piece[0].name == "checkouts") for piece in some[:6])
+        streamed_to_end(workspace)
+        asked += sum(push(workspace, pusher, piece) * (piece[0].name == "checkouts") for piece in some[6:])
+        admin.delete_consumer_groups([group])[group].result(30)
+    streamed_to_end(workspace)
+    topic = f"{name}.{events_topic(workspace.product.source('checkouts'))}"
+    admin.create_partitions([NewPartitions(topic, 3)])[topic].result(30)
+    pusher = Pusher(workspace.events, SystemClock(), partitions=2)
+    asked += sum(push(workspace, pusher, piece) * (piece[0].name == "checkouts") for piece in pieces[24:])
+    assert workspace.events.spans(events_topic(workspace.product.source("checkouts")))[2].end > 0
+    streamed_to_end(workspace)
+    wait_for(lambda: len(answers(workspace)) >= asked)  # a broker shows a transaction a moment later
+    check_everything(workspace, asked)
+
+
+def streamed_to_end(workspace):
+    """`gapless stream --until-end`."""
+    stream = workspace.stream()
+    stream.run_to_end()
     stream.close()
 
 

@@ -19,10 +19,11 @@ from gapless.ports.topics import events_topic, predictions_topic
 from gapless.product import EventSource
 from gapless.serving.answers import Row
 from gapless.serving.chain import Chain, attempted
+from gapless.streaming.beginning import begins_at
 from gapless.streaming.cursor import Cursor
 from gapless.streaming.cutting import Queue
 from gapless.streaming.overlay import Overlay
-from gapless.streaming.telling import answer_record, refusal_record, rows_of
+from gapless.streaming.telling import answer_record, refusal_record, rows_of, with_next
 from gapless.streaming.world import World
 
 __all__ = ["Answering", "Requests"]
@@ -98,10 +99,10 @@ class Answering:
         return None
 
     def _open(self, partition: TopicPartition) -> Requests:
-        """Where the group goes on; a model that answers for the first time begins with what comes from now on."""
+        """Where the group goes on, or begins. Raises: as `begins_at`."""
         offset = self.member.committed(partition)
         if offset is None:
-            offset = self.world.log.spans(partition.topic)[partition.partition].end
+            offset = begins_at(self.world.log, self.member, self.model, partition)
             self.member.commit([], {partition: offset})
         limits = self.world.limits
         intake = warm_intake(
@@ -125,9 +126,10 @@ class Answering:
         for partition, count in counts.items():
             requests = self.partitions[partition]
             taken = requests.intake.take(requests.cursor.first(count))
+            offsets[requests.cursor.partition] = after = requests.cursor.offset_after(count)
             for row in rows_of(taken.rows, list(self.source.columns)):
-                outputs.append((topic, self._outgoing(partition % count_of, row, now_us)))
-            offsets[requests.cursor.partition] = requests.cursor.offset_after(count)
+                told = self._outgoing(partition % count_of, row, now_us)
+                outputs.append((topic, with_next(told, partition, after)))
         self.world.fault("answered", self.model)
         check()
         self.member.commit(outputs, offsets)

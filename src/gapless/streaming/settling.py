@@ -67,6 +67,7 @@ def settle(
     Parameters:
         definition — of the version that an entry names.
         trim_before_us — records that were appended before, and are in tables, may go from the topic; None: all stay.
+            The last one of a partition stays: it says where answering goes on, should the group lose its offsets.
 
     Raises: what `definition` raises for a version that cannot be looked up: nothing behind it is moved; CorruptData for
         a damaged entry, or records that the log let go of before they were moved; StorageError, Transient.
@@ -82,7 +83,7 @@ def settle(
         run = _Run(log, store, model, partition, definition, report, fault)
         end = run.to_the_end()
         if trim_before_us is not None:
-            trim_older(log, topic, partition, below=end, known_before_us=trim_before_us)
+            trim_older(log, topic, partition, below=end - 1, known_before_us=trim_before_us)
     return report
 
 

@@ -1,8 +1,9 @@
-"""The records of answers: JSON for everybody, and in a header the entry of the prediction log."""
+"""The records of answers: JSON for everybody; in headers the log entry, and where the group goes on after them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -10,12 +11,13 @@ import pyarrow as pa
 
 from gapless.clock import format_instant
 from gapless.errors import GaplessError
-from gapless.ports.events import MAX_RECORD_BYTES, Outgoing
+from gapless.ports.events import MAX_RECORD_BYTES, LogRecord, Outgoing
 from gapless.serving.answers import Answered, Row
 
-__all__ = ["ENTRY_HEADER", "answer_record", "refusal_record", "rows_of"]
+__all__ = ["ENTRY_HEADER", "answer_record", "decode_next", "refusal_record", "rows_of", "with_next"]
 
 ENTRY_HEADER = "gapless-entry"
+_NEXT_HEADER = "gapless-next"
 _SHOWN = 1_000  # characters of what is told of a request that cannot be answered
 _ENCODER = msgspec.json.Encoder()
 
@@ -54,3 +56,14 @@ def refusal_record(partition: int, model: str, name: Any, at_us: int, error: Exc
     why = error.to_dict() if isinstance(error, GaplessError) else plain
     told = {"request_id": shown, "as_of": format_instant(at_us), "model": model, "error": why}
     return Outgoing(partition, _ENCODER.encode(told), str(shown).encode())
+
+
+def with_next(record: Outgoing, partition: int, offset: int) -> Outgoing:
+    """The record, saying at which offset of a partition of the requests answering goes on once it is in the log."""
+    return replace(record, headers={**record.headers, _NEXT_HEADER: f"{partition}:{offset}".encode()})
+
+
+def decode_next(record: LogRecord) -> tuple[int, int] | None:
+    """(partition of the requests, offset) that `with_next` wrote; None where there is none."""
+    partition, _, offset = record.headers.get(_NEXT_HEADER, b"").partition(b":")
+    return (int(partition), int(offset)) if partition.isdigit() and offset.isdigit() else None

@@ -150,6 +150,7 @@ def _send(producer: Producer, topic: str, records: Sequence[Outgoing], delivery:
 
 def produce(producer: Producer, topic: str, record: Outgoing, callback: Callable[..., None], timeout_s: float) -> None:
     """The record is on its way. Raises: KafkaException, also where the queue stays full."""
+    looked = False
     for _ in range(int(timeout_s / _FULL_S)):
         try:
             return producer.produce(
@@ -162,6 +163,11 @@ def produce(producer: Producer, topic: str, record: Outgoing, callback: Callable
             )
         except BufferError:
             producer.poll(_FULL_S)
+        except KafkaException as problem:
+            if looked or error_of(problem).code() != KafkaError._UNKNOWN_PARTITION:
+                raise
+            producer.list_topics(topic, timeout_s)  # a partition that was added: by itself it looks every five minutes
+            looked = True
     raise KafkaException(KafkaError(KafkaError._QUEUE_FULL))
 
 
