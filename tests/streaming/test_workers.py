@@ -127,11 +127,12 @@ def test_a_group_that_the_broker_forgot_goes_on_after_the_last_answer(kafka, red
         asked += sum(push(workspace, pusher, piece) * (piece[0].name == "checkouts") for piece in some[6:])
         admin.delete_consumer_groups([group])[group].result(30)
     streamed_to_end(workspace)
-    topic = f"{name}.{events_topic(workspace.product.source('checkouts'))}"
-    admin.create_partitions([NewPartitions(topic, 3)])[topic].result(30)
+    topics = [events_topic(workspace.product.source(source)) for source in ("checkouts", "orders")]
+    for made in admin.create_partitions([NewPartitions(f"{name}.{topic}", 3) for topic in topics]).values():
+        made.result(30)
     pusher = Pusher(workspace.events, SystemClock(), partitions=2)
     asked += sum(push(workspace, pusher, piece) * (piece[0].name == "checkouts") for piece in pieces[24:])
-    assert workspace.events.spans(events_topic(workspace.product.source("checkouts")))[2].end > 0
+    assert all(workspace.events.spans(topic)[2].end > 0 for topic in topics)
     streamed_to_end(workspace)
     wait_for(lambda: len(answers(workspace)) >= asked)  # a broker shows a transaction a moment later
     check_everything(workspace, asked)
