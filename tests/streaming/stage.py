@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from gapless.clock import DAY
 from gapless.events.payload import pack_rows
 from gapless.features import Deriving, TableSources, compute, float32_matrix, one_batch, plan_groups
 from gapless.online import Layout, OnlineReader, materialize
@@ -27,7 +28,7 @@ from gapless.streaming.processor import Followed, Processor
 from gapless.streaming.telling import ENTRY_HEADER
 from gapless.streaming.world import Limits, World
 from tests.features.world import EVENTS, MODEL, REQUESTS, START, event_table, request_table
-from tests.online.stores import MemoryStore, TableHistory, request
+from tests.online.stores import MemoryStore, TableHistory, history, request
 from tests.serving.test_predictor import SumScorer
 from tests.streaming.memory import GroupedLog, MemoryOffline
 
@@ -159,6 +160,21 @@ def drain(processor):
     idle = 0
     while idle < 2:
         idle = idle + 1 if processor.step().idle else 0
+
+
+def answered(count):
+    """(a stage that has answered so many requests, those and others up to thirty)."""
+    stage = Stage()
+    stage.clock.us = START + 10 * DAY
+    stage.fill_files()
+    processor = stage.processor()
+    drain(processor)  # from here on it answers what comes
+    rows, asks = history(2, events=20, requests=30)
+    stage.push(rows)
+    stage.ask(asks[:count])
+    drain(processor)
+    assert len(stage.answers()[1]) == count
+    return stage, asks
 
 
 def vectors(rows, asks, features=FEATURES):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from gapless.clock import DAY
 from gapless.errors import CorruptData, NotFound
 from gapless.ports.events import Outgoing, TopicPartition
 from gapless.ports.topics import events_topic, predictions_topic
@@ -10,10 +9,9 @@ from gapless.serving.landing import definition_of
 from gapless.streaming.beginning import begins_at
 from gapless.streaming.settling import settle
 from gapless.streaming.telling import decode_next, with_next
-from tests.features.world import REQUESTS, START
-from tests.online.stores import history
+from tests.features.world import REQUESTS
 from tests.streaming.memory import GroupedLog
-from tests.streaming.stage import FEATURES, Stage, drain
+from tests.streaming.stage import FEATURES, answered, drain
 
 REQUESTED, ANSWERS = events_topic(REQUESTS), predictions_topic("m")
 
@@ -21,16 +19,7 @@ REQUESTED, ANSWERS = events_topic(REQUESTS), predictions_topic("m")
 @pytest.fixture
 def stage():
     """Twenty requests were answered; ten more wait, and the group has lost its offsets."""
-    made = Stage()
-    made.clock.us = START + 10 * DAY
-    made.fill_files()
-    processor = made.processor()
-    drain(processor)
-    rows, asks = history(2, events=20, requests=30)
-    made.push(rows)
-    made.ask(asks[:20])
-    drain(processor)
-    assert len(made.answers()[0]) == 20
+    made, asks = answered(20)
     made.ask(asks[20:], 20)
     made.log.offsets.clear()
     return made

@@ -4,7 +4,6 @@ import random
 
 import pytest
 
-from gapless.clock import DAY
 from gapless.errors import CorruptData
 from gapless.ports.events import Outgoing
 from gapless.ports.topics import predictions_topic
@@ -12,10 +11,8 @@ from gapless.serving.landing import definition_of
 from gapless.streaming.settling import SETTLE_POINTS, settle
 from gapless.streaming.telling import ENTRY_HEADER
 from gapless.testing import Crash, CrashAtCall
-from tests.features.world import START
-from tests.online.stores import history
 from tests.streaming.memory import MemoryOffline
-from tests.streaming.stage import FEATURES, Stage, drain
+from tests.streaming.stage import FEATURES, answered
 
 DEFINITION = definition_of(FEATURES)
 
@@ -23,17 +20,7 @@ DEFINITION = definition_of(FEATURES)
 @pytest.fixture
 def stage():
     """A stage with some answers in the log."""
-    made = Stage()
-    made.clock.us = START + 10 * DAY
-    made.fill_files()
-    processor = made.processor()
-    drain(processor)
-    rows, asks = history(2, events=20, requests=30)
-    made.push(rows)
-    made.ask(asks)
-    drain(processor)
-    assert len(made.answers()[1]) == 30
-    return made
+    return answered(30)[0]
 
 
 def moved(stage, **more):
