@@ -2,7 +2,7 @@
 
 import pytest
 
-from gapless.errors import CorruptData, NotFound
+from gapless.errors import CorruptData
 from gapless.ports.events import Outgoing, TopicPartition
 from gapless.ports.topics import events_topic, predictions_topic
 from gapless.serving.landing import definition_of
@@ -49,7 +49,7 @@ def test_answers_that_do_not_say_where_it_goes_on_are_not_guessed_from(stage):
         stage.log._topics[ANSWERS][0][offset] = type(record)(0, offset, 0, record.value, record.key, headers)
     with pytest.raises(CorruptData, match="which requests of 'm' were answered") as error:
         goes_on(stage)
-    assert "--to-offset, 30" in error.value.next_step
+    assert "30 begins with what" in error.value.next_step
     assert len(stage.answers()[0]) == 20
 
 
@@ -67,7 +67,12 @@ def log():
 
 
 def begins(log, partition):
-    return begins_at(log, log.join("group", [REQUESTED]), "m", TopicPartition(REQUESTED, partition))
+    return begins_at(log, "m", TopicPartition(REQUESTED, partition))
+
+
+def told(partition, offset, topic=REQUESTED):
+    """An answer, in the partition of the answers that is shared."""
+    return with_next(Outgoing(partition % 2, b"{}"), TopicPartition(topic, partition), offset)
 
 
 def test_the_first_time_it_begins_with_what_comes(log):
@@ -75,32 +80,73 @@ def test_the_first_time_it_begins_with_what_comes(log):
 
 
 def test_a_partition_that_was_added_is_answered_from_its_start(log):
-    log.join("group", [REQUESTED]).commit([], {TopicPartition(REQUESTED, 0): 4})
+    log.append(ANSWERS, [told(0, 4)])
     log.trim(REQUESTED, 2, 6)
     assert begins(log, 2) == 6
 
 
-def test_the_last_answer_of_each_partition_is_found_however_far_back(log):
-    """Partitions 0 and 2 share a partition of the answers."""
-    log.append(ANSWERS, [with_next(Outgoing(0, b"{}"), 0, 7), with_next(Outgoing(0, b"{}"), 2, 5)])
-    log.append(ANSWERS, [with_next(Outgoing(0, b"{}"), 2, 9 + i) for i in range(2_000)])
-    assert begins(log, 0) == 7
-    assert begins(log, 2) == 2_008
-    assert begins(log, 1) == 19  # nothing of it was ever answered
+def test_a_partition_that_was_added_may_have_been_answered_once_answers_are_gone(log):
+    log.append(ANSWERS, [told(2, 4), told(0, 4)])
+    log.trim(ANSWERS, 0, 2)
+    with pytest.raises(CorruptData, match="were answered") as error:
+        begins(log, 2)
+    assert "before offset 2 are gone" in error.value.seen
 
 
-def test_what_is_trimmed_meanwhile_is_not_read(log):
-    log.append(ANSWERS, [Outgoing(0, b"{}") for _ in range(100)])
-
-    def trimmed(*where, max_bytes):
-        raise NotFound("an offset before the start of the partition")
-
-    log.read = trimmed
-    with pytest.raises(CorruptData):
+def test_answers_that_are_all_gone_are_not_taken_for_none(log):
+    log.append(ANSWERS, [told(0, 4)])
+    log.trim(ANSWERS, 0, 100)
+    with pytest.raises(CorruptData, match="were answered"):
         begins(log, 0)
 
 
-@pytest.mark.parametrize("header", [b"", b"1", b"1:", b":1", b"x:1", b"1:-2"])
+def test_the_last_answer_of_each_partition_is_found_however_far_back(log):
+    """Partitions 0 and 2 share a partition of the answers."""
+    log.append(ANSWERS, [told(0, 7), told(2, 5)])
+    log.append(ANSWERS, [told(2, 9 + i % 10) for i in range(2_000)])
+    assert begins(log, 0) == 7
+    assert begins(log, 2) == 18
+    assert begins(log, 1) == 19  # nothing of it was ever answered
+
+
+def test_answers_to_another_topic_say_nothing_of_this_one(log):
+    """The model has other requests now."""
+    log.append(ANSWERS, [told(0, 5_000, "events.before")])
+    assert begins(log, 0) == 19
+    log.append(ANSWERS, [told(0, 3), told(0, 5_000, "events.before")])
+    assert begins(log, 0) == 3
+
+
+def test_a_topic_of_requests_that_was_made_anew_is_not_taken_for_the_old_one(log):
+    log.append(ANSWERS, [told(0, 5_000)])
+    with pytest.raises(CorruptData, match="were answered") as error:
+        begins(log, 0)
+    assert "beyond the end" in error.value.seen
+
+
+def test_answers_without_a_word_after_the_last_one_that_has_it_are_not_passed_over(log):
+    """An earlier version answered meanwhile."""
+    log.append(ANSWERS, [told(0, 5), Outgoing(0, b"{}")])
+    with pytest.raises(CorruptData, match="were answered"):
+        begins(log, 0)
+
+
+def test_what_is_trimmed_meanwhile_is_left_out(log):
+    log.append(ANSWERS, [Outgoing(0, b"{}") for _ in range(40)] + [told(0, 7)])
+    read, turns = log.read, []
+
+    def trimmed_first(topic, partition, offset, *, max_bytes):
+        if not turns:
+            turns.append(offset)
+            log.trim(ANSWERS, 0, 80)
+        return read(topic, partition, offset, max_bytes=max_bytes)
+
+    log.read = trimmed_first
+    assert begins(log, 0) == 7
+    assert turns == [17]
+
+
+@pytest.mark.parametrize("header", [b"", b"1", b"t:1", b"t:1:", b":1:1", b"t:x:1", b"t:1:-2"])
 def test_a_header_of_something_else_is_none(log, header):
     (place,) = log.append(ANSWERS, [Outgoing(1, b"{}", b"", {"gapless-next": header})])
     (record,) = log.read(ANSWERS, 1, place.offset, max_bytes=1)

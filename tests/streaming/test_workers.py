@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from gapless.clock import SystemClock
-from gapless.errors import Transient
+from gapless.errors import Conflict, Transient
 from gapless.events.pushing import Pusher
 from gapless.online import OnlineReader
 from gapless.ports.events import TopicPartition
@@ -103,10 +103,19 @@ def test_until_end_waits_for_what_others_have_yet(kafka, redis, tmp_path):
     wait_for(other.assigned)
     stream = workspace.stream()
     (answering,) = stream.processor.answering
+    pusher, orders = Pusher(workspace.events, SystemClock(), partitions=1), workspace.product.source("orders")
+
+    def ordered(step):
+        """There is always more to do."""
+        row = {"customer_id": "c1", "amount": 1.0, "at": SystemClock().now_us() - 1}
+        pusher.push_rows(orders, [row | {"order_id": uuid.uuid4().hex}])
+
+    with pytest.raises(Conflict, match="does not come to the end") as error:
+        stream.run_to_end(ordered, patience_s=5.0)
+    assert error.value.seen == "no partition for this process of the requests of will_return"
+    assert other.committed(TopicPartition(requests, 0)) is None
     run = Thread(target=stream.run_to_end)
     run.start()
-    wait_for(lambda: stream.processor.reached().keys() >= {("orders", 0), ("checkouts", 0)})
-    assert other.committed(TopicPartition(requests, 0)) is None
     other.close()
     run.join(60)
     assert answering.member.committed(TopicPartition(requests, 0)) == 0

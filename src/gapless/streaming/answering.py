@@ -102,7 +102,7 @@ class Answering:
         """Where the group goes on, or begins. Raises: as `begins_at`."""
         offset = self.member.committed(partition)
         if offset is None:
-            offset = begins_at(self.world.log, self.member, self.model, partition)
+            offset = begins_at(self.world.log, self.model, partition)
             self.member.commit([], {partition: offset})
         limits = self.world.limits
         intake = warm_intake(
@@ -129,7 +129,7 @@ class Answering:
             offsets[requests.cursor.partition] = after = requests.cursor.offset_after(count)
             for row in rows_of(taken.rows, list(self.source.columns)):
                 told = self._outgoing(partition % count_of, row, now_us)
-                outputs.append((topic, with_next(told, partition, after)))
+                outputs.append((topic, with_next(told, requests.cursor.partition, after)))
         self.world.fault("answered", self.model)
         check()
         self.member.commit(outputs, offsets)

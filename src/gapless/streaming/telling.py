@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from gapless.clock import format_instant
 from gapless.errors import GaplessError
-from gapless.ports.events import MAX_RECORD_BYTES, LogRecord, Outgoing
+from gapless.ports.events import MAX_RECORD_BYTES, LogRecord, Outgoing, TopicPartition
 from gapless.serving.answers import Answered, Row
 
 __all__ = ["ENTRY_HEADER", "answer_record", "decode_next", "refusal_record", "rows_of", "with_next"]
@@ -58,12 +58,16 @@ def refusal_record(partition: int, model: str, name: Any, at_us: int, error: Exc
     return Outgoing(partition, _ENCODER.encode(told), str(shown).encode())
 
 
-def with_next(record: Outgoing, partition: int, offset: int) -> Outgoing:
-    """The record, saying at which offset of a partition of the requests answering goes on once it is in the log."""
-    return replace(record, headers={**record.headers, _NEXT_HEADER: f"{partition}:{offset}".encode()})
+def with_next(record: Outgoing, partition: TopicPartition, offset: int) -> Outgoing:
+    """The record, saying at which offset of a partition of requests answering goes on once it is in the log."""
+    told = f"{partition.topic}:{partition.partition}:{offset}".encode()
+    return replace(record, headers={**record.headers, _NEXT_HEADER: told})
 
 
-def decode_next(record: LogRecord) -> tuple[int, int] | None:
-    """(partition of the requests, offset) that `with_next` wrote; None where there is none."""
-    partition, _, offset = record.headers.get(_NEXT_HEADER, b"").partition(b":")
-    return (int(partition), int(offset)) if partition.isdigit() and offset.isdigit() else None
+def decode_next(record: LogRecord) -> tuple[TopicPartition, int] | None:
+    """(partition of requests, offset) that `with_next` wrote; None where there is none."""
+    topic, _, places = record.headers.get(_NEXT_HEADER, b"").partition(b":")
+    partition, _, offset = places.partition(b":")
+    if not (topic and partition.isdigit() and offset.isdigit()):
+        return None
+    return TopicPartition(topic.decode(errors="replace"), int(partition)), int(offset)

@@ -102,8 +102,11 @@ class Stream:
         _collect_rarely()
         self.worker.run(self._stop.is_set, watch=watch)
 
-    def run_to_end(self, watch: Callable[[Step], None] = lambda step: None) -> None:
+    def run_to_end(self, watch: Callable[[Step], None] = lambda step: None, *, patience_s: float = _JOINING_S) -> None:
         """Until everything that is in the log now is in the state, and every request that is there is answered.
+
+        Parameters:
+            patience_s — how long partitions may be dealt out, or nothing may happen.
 
         Raises: Conflict where other processes have all partitions of a source or of a model's requests; what the
             worker raises.
@@ -115,10 +118,10 @@ class Stream:
                 watch(step)
                 if self._reached(ends):
                     return
-            if step is not None and not step.idle:
+            if step is not None and not step.idle and not self._lacking():
                 waited_s = 0.0
                 continue
-            if waited_s > _JOINING_S:
+            if waited_s > patience_s:
                 waits = [each.waits_for for each in self.processor.answering if each.waits_for]
                 raise stuck(self.worker.last_fault, self._lacking(), waits)
             waited_s += _PAUSE_S

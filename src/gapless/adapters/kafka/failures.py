@@ -31,7 +31,7 @@ _REFUSES = {
     KafkaError.INVALID_REPLICATION_FACTOR: "set default.replication.factor of the brokers to what they can hold",
     KafkaError.POLICY_VIOLATION: "a policy of the brokers does not allow this topic or this change of it",
 }
-_NOT_THERE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
+_NOT_THERE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)
 _TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 _NOT_A_MEMBER = (
     *(KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS),
@@ -51,6 +51,7 @@ _PASSES = (
     *(KafkaError.UNSTABLE_OFFSET_COMMIT, KafkaError.CONCURRENT_TRANSACTIONS, KafkaError.KAFKA_STORAGE_ERROR),
     *(KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.INVALID_PRODUCER_ID_MAPPING, KafkaError.INVALID_TXN_STATE),
     *(KafkaError.PRODUCER_FENCED, KafkaError.UNKNOWN_PRODUCER_ID, KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER),
+    KafkaError._UNKNOWN_PARTITION,  # it was added, and the broker that was asked has not heard of it
     *(KafkaError._MAX_POLL_EXCEEDED, KafkaError.NOT_CONTROLLER, KafkaError.THROTTLING_QUOTA_EXCEEDED, *_OUT_OF_RANGE),
 )
 """Also errors of the producer itself: the next call makes a new one."""
