@@ -1,10 +1,10 @@
-"""What topics are called, for the rooms that write them and the rooms that read them."""
+"""What topics and groups are called, for the rooms that write them and the rooms that read them."""
 
 from __future__ import annotations
 
 from gapless.product import EventSource
 
-__all__ = ["events_topic", "predictions_topic"]
+__all__ = ["answers_group", "events_topic", "predictions_topic"]
 
 
 def events_topic(source: EventSource) -> str:
@@ -20,3 +20,8 @@ def predictions_topic(model: str) -> str:
         'predictions.late_arrival'
     """
     return f"predictions.{model}"
+
+
+def answers_group(model: str) -> str:
+    """The group whose offsets say which requests were answered."""
+    return f"gapless.answers.{model}"

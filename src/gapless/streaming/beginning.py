@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from gapless.errors import CorruptData, NotFound
 from gapless.ports.events import EventLog, LogRecord, Span, TopicPartition
-from gapless.ports.topics import predictions_topic
+from gapless.ports.topics import answers_group, predictions_topic
+from gapless.streaming.cursor import records_between
 from gapless.streaming.telling import decode_next
 
 __all__ = ["begins_at"]
@@ -30,14 +32,14 @@ def begins_at(log: EventLog, model: str, partition: TopicPartition) -> int:
     topic = predictions_topic(model)
     spans, requests = log.spans(topic), log.spans(partition.topic)[partition.partition]
     mine, topics = partition.partition % len(spans), set()
-    for record in _backwards(log, topic, mine):
+    for record in _backwards(log, TopicPartition(topic, mine), spans[mine]):
         told = decode_next(record)
         if told is None:
             raise _unknown(model, partition, requests, f"an answer without gapless-next at offset {record.offset}")
         where, offset = told
-        if where == partition and offset > requests.end:
-            raise _unknown(model, partition, requests, f"an answer that goes on at {offset}, beyond the end")
         if where == partition:
+            if offset > requests.end:
+                raise _unknown(model, partition, requests, f"an answer that goes on at {offset}, beyond the end")
             return offset
         topics.add(where.topic)
     answers_before = partition.topic in topics
@@ -49,7 +51,7 @@ def begins_at(log: EventLog, model: str, partition: TopicPartition) -> int:
 def _unknown(model: str, partition: TopicPartition, requests: Span, seen: str) -> CorruptData:
     return CorruptData(
         f"the log does not know any more which requests of {model!r} were answered",
-        seen=f"no offset of group gapless.answers.{model}, and in {predictions_topic(model)}: {seen}",
+        seen=f"no offset of group {answers_group(model)}, and in {predictions_topic(model)}: {seen}",
         allowed=f"an offset from {requests.start} to {requests.end}",
         next_step=f"set it with kafka-consumer-groups --reset-offsets --to-offset N; {requests.end} begins with what "
         "comes from now on (the prefix of the log's URL stands before both names); or stream with --no-answers",
@@ -57,26 +59,17 @@ def _unknown(model: str, partition: TopicPartition, requests: Span, seen: str) -
     )
 
 
-def _backwards(log: EventLog, topic: str, partition: int) -> Iterator[LogRecord]:
-    """The records, last first; those that are trimmed meanwhile are left out."""
-    span = log.spans(topic)[partition]
+def _backwards(log: EventLog, where: TopicPartition, span: Span) -> Iterator[LogRecord]:
+    """The records of the span, last first; those that are trimmed meanwhile are left out."""
     start, end, reach = span.start, span.end, _FIRST_LOOK
     while end > start:
         begin = max(start, end - reach)
         try:
-            records = _between(log, topic, partition, begin, end)
+            records = records_between(partial(log.read, *where, max_bytes=_READ_BYTES), begin, end)
         except NotFound:
-            start = log.spans(topic)[partition].start
+            start = log.spans(where.topic)[where.partition].start
             if start <= begin:
                 raise
             continue
         yield from reversed(records)
         end, reach = begin, reach * _WIDER
-
-
-def _between(log: EventLog, topic: str, partition: int, start: int, end: int) -> list[LogRecord]:
-    records: list[LogRecord] = []
-    while start < end and (found := log.read(topic, partition, start, max_bytes=_READ_BYTES)):
-        records += [record for record in found if record.offset < end]
-        start = found[-1].offset + 1
-    return records

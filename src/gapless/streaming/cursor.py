@@ -9,7 +9,20 @@ from gapless.ports.events import LogRecord, TopicPartition
 from gapless.streaming.cutting import Queue
 from gapless.streaming.delivered import Records
 
-__all__ = ["Cursor"]
+__all__ = ["Cursor", "records_between"]
+
+
+def records_between(read: Callable[[int], Sequence[LogRecord]], start: int, end: int) -> list[LogRecord]:
+    """The records of a partition with offset in [start, end), as far as there are some.
+
+    Parameters:
+        read — gives records from an offset on; none at the end of the partition.
+    """
+    records: list[LogRecord] = []
+    while start < end and (found := read(start)):
+        records += [record for record in found if record.offset < end]
+        start = found[-1].offset + 1
+    return records
 
 
 class Cursor:

@@ -24,6 +24,7 @@ from gapless.ports.topics import predictions_topic
 from gapless.serving.compact import fitting_table
 from gapless.serving.entries import Entry, decode_entry
 from gapless.serving.landing import Definition, Landing
+from gapless.streaming.cursor import records_between
 from gapless.streaming.telling import ENTRY_HEADER
 
 __all__ = ["SETTLE_POINTS", "Settled", "settle"]
@@ -134,11 +135,7 @@ class _Run:
 
     def _do(self, planned: _Range) -> None:
         """Of a range whose beginning is gone, all is in tables already: its name says so."""
-        records: list[LogRecord] = []
-        at = planned.start
-        while at < planned.end and (found := self._read(at)):
-            records += [record for record in found if record.offset < planned.end]
-            at = found[-1].offset + 1
+        records = records_between(self._read, planned.start, planned.end)
         self._append(records, f"answers:{self._topic}:{self._partition}:-{planned.end}")
         self._fault("settled", self._topic)
 

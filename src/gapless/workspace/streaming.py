@@ -13,7 +13,7 @@ from gapless.clock import SteadyClock
 from gapless.errors import GaplessError
 from gapless.events.landing import Landed, trim_landed
 from gapless.faults import Fault, no_fault
-from gapless.ports.topics import events_topic
+from gapless.ports.topics import answers_group, events_topic
 from gapless.product import EventSource, Model
 from gapless.streaming.answering import Answering
 from gapless.streaming.lander import Lander
@@ -227,7 +227,7 @@ class Stream:
             self._live = live(self._parts, predictors)
             self._live.start()
         serving, name = self._live, model.name
-        member = self._turn.join(f"gapless.answers.{name}", [events_topic(model.requests)])
+        member = self._turn.join(answers_group(name), [events_topic(model.requests)])
         return Answering(self.world, name, model.requests, lambda: serving.get(name), member, self._overlay)
 
     def _deployments_changed(self) -> bool:

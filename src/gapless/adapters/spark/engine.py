@@ -35,7 +35,7 @@ _SQL_SETTINGS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "16",  # of results: they are not cut by bytes
     "spark.sql.execution.arrow.maxBytesPerBatch": str(32 << 20),  # a row here may be some megabytes
 }
-Given = tuple[Piece, bool]
+_Given = tuple[Piece, bool]
 """A piece of the last stage, and whether it is an error."""
 
 _RUNS = count()
@@ -116,7 +116,7 @@ class SparkEngine:
             return
         # The whole stage runs at once and its results wait in a shuffle, from which they are fetched one by one.
         waiting = frame.repartitionById(stage.partitions, frame.place)
-        held: list[Given] = []
+        held: list[_Given] = []
         for batch in self._fetched(waiting):
             for given in pieces_of(batch):
                 if held and given[0].place != held[0][0].place:
@@ -148,7 +148,7 @@ class SparkEngine:
         return self._session.createDataFrame(pa.Table.from_batches(rows))
 
 
-def _ordered(given: Sequence[Given]) -> Iterator[Piece]:
+def _ordered(given: Sequence[_Given]) -> Iterator[Piece]:
     """Raises: the error that one of them is."""
     for piece, failed in sorted(given, key=lambda one: (one[0].place, one[0].order)):
         if failed:
