@@ -49,7 +49,7 @@ def test_answers_that_do_not_say_where_it_goes_on_are_not_guessed_from(stage):
         stage.log._topics[ANSWERS][0][offset] = type(record)(0, offset, 0, record.value, record.key, headers)
     with pytest.raises(CorruptData, match="which requests of 'm' were answered") as error:
         goes_on(stage)
-    assert "30 begins with what" in error.value.next_step
+    assert "30 begins with what comes" in error.value.next_step
     assert len(stage.answers()[0]) == 20
 
 
