@@ -53,8 +53,8 @@ def _unknown(model: str, partition: TopicPartition, requests: Span, seen: str) -
         f"the log does not know any more which requests of {model!r} were answered",
         seen=f"no offset of group {answers_group(model)}, and in {predictions_topic(model)}: {seen}",
         allowed=f"an offset from {requests.start} to {requests.end}",
-        next_step=f"on Kafka set it with kafka-consumer-groups --reset-offsets --to-offset N; {requests.end} begins with "
-        "what comes from now on, and the prefix of the log's URL stands before both names; embedded, put the log's "
+        next_step=f"on Kafka set it with kafka-consumer-groups --reset-offsets --to-offset N; {requests.end} begins "
+        "with what comes from now on, and the prefix of the URL stands before both names; embedded, put the log's "
         "folder groups back; or stream with --no-answers",
         where=f"{partition.topic}, partition {partition.partition}",
     )
